@@ -1,0 +1,43 @@
+# Scrip. `make run` and `make test` install what they need and run again in seconds.
+
+TOOLS := scripts/with-tools.sh
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+.PHONY: help setup build run dev test check unit end2end fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what building needs (seconds where it is there)
+	@scripts/setup.sh build
+
+build: setup ## target/release/scrip and target/site, ready to serve
+	$(TOOLS) cargo leptos build --release --precompress
+
+run: build ## build and serve at http://127.0.0.1:3000, data in ./data
+	@target/release/scrip serve
+
+dev: setup ## serve, and build again at each change
+	$(TOOLS) cargo leptos watch
+
+test: ## everything: format, lints, Rust tests, end-to-end
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory check unit end2end
+
+check: # format and lints for both targets; warnings are errors
+	$(TOOLS) cargo fmt --check
+	$(TOOLS) cargo clippy --locked --features ssr --all-targets -- -D warnings
+	$(TOOLS) cargo clippy --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+
+unit: # Rust tests: the core, the writer, the store, HTTP, the command line
+	$(TOOLS) cargo test --locked --features ssr
+
+end2end: # Playwright against the built program, with and without JavaScript
+	$(TOOLS) cargo leptos build
+	cd end2end && ../scripts/with-tools.sh npm test --silent --prefix end2end
+
+fmt: ## format the code
+	$(TOOLS) cargo fmt
+
+clean: ## remove what was built, not the data
+	cargo clean

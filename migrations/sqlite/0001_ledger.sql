@@ -1,0 +1,218 @@
+-- People. The number is the account's key in every table; the public id is what leaves the server.
+CREATE TABLE users (
+    id            INTEGER PRIMARY KEY,
+    public_id     TEXT    NOT NULL UNIQUE,
+    email         TEXT    NOT NULL UNIQUE,
+    name          TEXT    NOT NULL,
+    -- Absent for people who cannot sign in by password.
+    password_hash TEXT,
+    role          TEXT    NOT NULL CHECK (role IN ('user', 'admin')),
+    created_at    INTEGER NOT NULL
+) STRICT;
+
+-- One wallet per person. The totals repeat what the grants say, so that a read is one row and a proof is
+-- one comparison.
+CREATE TABLE accounts (
+    id       INTEGER PRIMARY KEY REFERENCES users (id),
+    balance  INTEGER NOT NULL DEFAULT 0 CHECK (balance BETWEEN 0 AND 9007199254740991),
+    held     INTEGER NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND balance),
+    -- The number of the last change. Numbers only rise.
+    last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0)
+) STRICT;
+
+CREATE TRIGGER accounts_number_rises BEFORE UPDATE ON accounts
+WHEN new.last_seq < old.last_seq OR new.id <> old.id
+BEGIN SELECT RAISE(ABORT, 'the number of changes of an account only rises'); END;
+
+CREATE TRIGGER accounts_are_not_replaced BEFORE INSERT ON accounts
+WHEN EXISTS (SELECT 1 FROM accounts WHERE id = new.id)
+BEGIN SELECT RAISE(ABORT, 'an account is never replaced'); END;
+
+CREATE TRIGGER accounts_stay BEFORE DELETE ON accounts
+BEGIN SELECT RAISE(ABORT, 'an account is never deleted'); END;
+
+CREATE TABLE grants (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    -- The number of the transaction that opened it.
+    id         INTEGER NOT NULL,
+    source     TEXT    NOT NULL CHECK (source IN
+        ('signup', 'monthly', 'purchase', 'promotion', 'referral', 'adjustment', 'restored')),
+    reference  TEXT,
+    amount     INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
+    remaining  INTEGER NOT NULL CHECK (remaining BETWEEN 0 AND amount),
+    held       INTEGER NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND remaining),
+    expires_at INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- A payment, a month or a sign-up grants once, whoever asks and however often.
+CREATE UNIQUE INDEX grants_reference ON grants (source, reference) WHERE reference IS NOT NULL;
+
+CREATE TRIGGER grants_keep_their_terms BEFORE UPDATE ON grants
+WHEN new.account_id <> old.account_id OR new.id <> old.id OR new.source <> old.source
+    OR new.reference IS NOT old.reference OR new.amount <> old.amount
+    OR new.expires_at IS NOT old.expires_at OR new.created_at <> old.created_at
+BEGIN SELECT RAISE(ABORT, 'of a grant only what remains and what is held may change'); END;
+
+CREATE TRIGGER grants_stay BEFORE DELETE ON grants
+BEGIN SELECT RAISE(ABORT, 'a grant is never deleted'); END;
+
+CREATE TRIGGER grants_are_not_replaced BEFORE INSERT ON grants
+WHEN EXISTS (SELECT 1 FROM grants WHERE account_id = new.account_id AND id = new.id)
+BEGIN SELECT RAISE(ABORT, 'a grant is never replaced'); END;
+
+CREATE TABLE holds (
+    account_id   INTEGER NOT NULL REFERENCES accounts (id),
+    -- The number of the change that made it.
+    id           INTEGER NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
+    status       TEXT    NOT NULL CHECK (status IN ('pending', 'captured', 'released', 'expired')),
+    captured     INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND amount),
+    feature      TEXT,
+    units        INTEGER,
+    rate_version INTEGER,
+    description  TEXT    NOT NULL,
+    actor        TEXT    NOT NULL,
+    reason       TEXT,
+    deadline     INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    settled_at   INTEGER,
+    -- Pairs of grant and credits, in the order in which they are taken. They only ever come and go with
+    -- the hold, so they stand in its row.
+    draws        TEXT    NOT NULL CHECK (json_valid(draws)),
+    PRIMARY KEY (account_id, id),
+    CHECK ((status = 'pending') = (settled_at IS NULL)),
+    CHECK ((status = 'captured') = (captured > 0))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX holds_pending ON holds (account_id) WHERE status = 'pending';
+
+CREATE TRIGGER holds_settle_once BEFORE UPDATE ON holds
+WHEN old.status <> 'pending' OR new.amount <> old.amount OR new.draws <> old.draws
+    OR new.account_id <> old.account_id OR new.id <> old.id OR new.deadline <> old.deadline
+BEGIN SELECT RAISE(ABORT, 'a hold is settled once, and keeps its terms'); END;
+
+CREATE TRIGGER holds_are_not_replaced BEFORE INSERT ON holds
+WHEN EXISTS (SELECT 1 FROM holds WHERE account_id = new.account_id AND id = new.id)
+BEGIN SELECT RAISE(ABORT, 'a hold is never replaced'); END;
+
+CREATE TRIGGER holds_stay BEFORE DELETE ON holds
+BEGIN SELECT RAISE(ABORT, 'a hold is never deleted'); END;
+
+-- History. Append-only: see the triggers.
+CREATE TABLE transactions (
+    account_id    INTEGER NOT NULL REFERENCES accounts (id),
+    seq           INTEGER NOT NULL CHECK (seq > 0),
+    type          TEXT    NOT NULL CHECK (type IN ('credit', 'debit', 'refund', 'purchase', 'expiry', 'clawback')),
+    cause         TEXT    NOT NULL CHECK (cause IN ('grant', 'charge', 'capture', 'refund', 'adjust', 'expire')),
+    amount        INTEGER NOT NULL CHECK (amount <> 0),
+    balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN 0 AND 9007199254740991),
+    feature       TEXT,
+    units         INTEGER,
+    rate_version  INTEGER,
+    description   TEXT    NOT NULL,
+    actor         TEXT    NOT NULL,
+    hold_id       INTEGER,
+    refund_of     INTEGER,
+    created_at    INTEGER NOT NULL,
+    PRIMARY KEY (account_id, seq),
+    CHECK ((type IN ('credit', 'refund', 'purchase')) = (amount > 0)),
+    FOREIGN KEY (account_id, refund_of) REFERENCES transactions (account_id, seq),
+    FOREIGN KEY (account_id, hold_id) REFERENCES holds (account_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- What was already given back of a charge is asked at every refund.
+CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of) WHERE refund_of IS NOT NULL;
+
+CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions
+WHEN new.balance_after - new.amount <> coalesce(
+        (SELECT balance_after FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), 0)
+    OR new.seq <= coalesce(
+        (SELECT seq FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), 0)
+BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before'); END;
+
+CREATE TRIGGER transactions_never_change BEFORE UPDATE ON transactions
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+CREATE TRIGGER transactions_stay BEFORE DELETE ON transactions
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+-- From and to which grants each transaction moved how much.
+CREATE TABLE draws (
+    account_id INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    position   INTEGER NOT NULL CHECK (position >= 0),
+    grant_id   INTEGER NOT NULL,
+    amount     INTEGER NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (account_id, seq, position),
+    FOREIGN KEY (account_id, seq) REFERENCES transactions (account_id, seq),
+    FOREIGN KEY (account_id, grant_id) REFERENCES grants (account_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER draws_are_not_replaced BEFORE INSERT ON draws
+WHEN EXISTS (SELECT 1 FROM draws
+    WHERE account_id = new.account_id AND seq = new.seq AND position = new.position)
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+CREATE TRIGGER draws_never_change BEFORE UPDATE ON draws
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+CREATE TRIGGER draws_stay BEFORE DELETE ON draws
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+-- The answers that were given, so that a repeated request gets the same one.
+CREATE TABLE idempotency_keys (
+    account_id  INTEGER NOT NULL REFERENCES accounts (id),
+    key         TEXT    NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    -- SHA-256 of the request, in hexadecimal.
+    fingerprint TEXT    NOT NULL,
+    -- The outcome, as JSON.
+    answer      TEXT    NOT NULL CHECK (json_valid(answer)),
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (account_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER idempotency_keys_are_not_replaced BEFORE INSERT ON idempotency_keys
+WHEN EXISTS (SELECT 1 FROM idempotency_keys WHERE account_id = new.account_id AND key = new.key)
+BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
+
+CREATE TRIGGER idempotency_keys_never_change BEFORE UPDATE ON idempotency_keys
+BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
+
+CREATE TRIGGER idempotency_keys_stay BEFORE DELETE ON idempotency_keys
+BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
+
+-- Which credits come each month.
+CREATE TABLE allowances (
+    account_id        INTEGER PRIMARY KEY REFERENCES accounts (id),
+    plan              TEXT    NOT NULL,
+    reference         TEXT    NOT NULL,
+    credits_per_month INTEGER NOT NULL CHECK (credits_per_month BETWEEN 0 AND 9007199254740991),
+    anchor            INTEGER NOT NULL,
+    next_month        INTEGER NOT NULL CHECK (next_month >= 0)
+) STRICT;
+
+-- What administrators and the system did, and why.
+CREATE TABLE audit (
+    id         INTEGER PRIMARY KEY,
+    account_id INTEGER REFERENCES accounts (id),
+    -- The row of history that it explains, where there is one.
+    seq        INTEGER,
+    actor      TEXT    NOT NULL,
+    action     TEXT    NOT NULL,
+    detail     TEXT    NOT NULL CHECK (json_valid(detail)),
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX audit_account ON audit (account_id, id);
+
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = new.id)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

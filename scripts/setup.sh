@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# Installs what building and testing need, and skips what is there. Run by `make`; safe to run again.
+#
+#   scripts/setup.sh build     the Rust target for the browser, cargo-leptos, wasm-bindgen, wasm-opt
+#   scripts/setup.sh test      these, and Node packages and Chromium for the end-to-end tests
+#
+# Two ways, tried in this order for each part: the quick one of a usual developer's machine (rustup,
+# prebuilt tools), and for a Debian machine that reaches only package registries, Debian's packages and
+# building from source. SETUP_WAY=debian in front of `make` takes the second at once.
+#
+# What it found is written to target/setup.env, which scripts/with-tools.sh reads.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+LEPTOS_VERSION=0.3.11
+BINARYEN_VERSION=132.0.0
+TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/scrip/tools"
+WAY="${SETUP_WAY:-quick}"
+unset SETUP_WAY
+ENV_FILE=target/setup.env
+RUNTIME_TARGET=wasm32-unknown-unknown
+
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
+die() { printf '[setup] %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif has sudo; then sudo "$@"
+    else die "'$*' has to be run as root. Run it by hand, then run this again."; fi
+}
+
+debian_install() {
+    has apt-get || die "Please install by hand: $*"
+    say "installing with apt: $*"
+    as_root apt-get update -qq || say "apt's lists could not be refreshed; trying with what is there"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Downloads and unpacks a prebuilt tool; fails at once where the site cannot be reached.
+fetch_prebuilt() { # url, file in the archive, destination folder
+    [ "$WAY" = quick ] && has curl && has tar || return 1
+    local work; work=$(mktemp -d)
+    curl -fsSL --connect-timeout 5 --max-time 120 "$1" -o "$work/archive" 2>/dev/null \
+        && tar -xf "$work/archive" -C "$work" 2>/dev/null || { rm -rf "$work"; return 1; }
+    local found; found=$(find "$work" -type f -name "$2" | head -n 1)
+    [ -n "$found" ] && mkdir -p "$3" && install -m 755 "$found" "$3/$2"; local result=$?
+    rm -rf "$work"; return $result
+}
+
+platform() {
+    case "$(uname -sm)" in
+        "Linux x86_64") echo "x86_64-unknown-linux-$1" ;;
+        "Linux aarch64") echo "aarch64-unknown-linux-$1" ;;
+        "Darwin arm64") echo aarch64-apple-darwin ;;
+        "Darwin x86_64") echo x86_64-apple-darwin ;;
+        *) echo unknown ;;
+    esac
+}
+
+# --- Rust for the browser ---------------------------------------------------------------------------
+
+TOOLCHAIN=""   # empty: whatever `cargo` is; else the name for RUSTUP_TOOLCHAIN
+DEBIAN_RUST="" # "yes" where Debian's Rust builds the project
+
+knows_target() { # the sysroot of a rustc has a standard library for the browser
+    local libraries; libraries="$("$@" --print sysroot 2>/dev/null)/lib/rustlib/$RUNTIME_TARGET/lib"
+    compgen -G "$libraries/libstd-*.rlib" >/dev/null
+}
+
+install_debian_rust() {
+    if ! { [ -x /usr/bin/rustc ] && [ -d /usr/lib/rustlib/src/rust/library ] && [ -x /usr/bin/cargo-clippy ] && [ -x /usr/bin/rustfmt ]; }; then
+        debian_install rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web lld-22
+    fi
+}
+
+# Debian has the compiler but no standard library for the browser; its sources are there.
+build_debian_std() {
+    knows_target /usr/bin/rustc && return 0
+    say "building Rust's standard library for the browser (about half a minute)"
+    local work; work=$(mktemp -d)
+    mkdir -p "$work/src"; : > "$work/src/lib.rs"
+    printf '[package]\nname = "empty_for_std"\nversion = "0.0.0"\nedition = "2021"\n' > "$work/Cargo.toml"
+    (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_DIR="$work/target" \
+        /usr/bin/cargo build -q -Zbuild-std=std,panic_abort --target $RUNTIME_TARGET --release)
+    local into=/usr/lib/rustlib/$RUNTIME_TARGET/lib
+    as_root mkdir -p $into
+    find "$work/target/$RUNTIME_TARGET/release/deps" -name 'lib*.rlib' ! -name 'libempty_for_std*' -print0 \
+        | as_root xargs -0 cp -t $into
+    rm -rf "$work"
+}
+
+setup_rust() {
+    if [ "$WAY" = quick ] && has rustc && knows_target rustc; then return; fi
+    if [ "$WAY" = quick ] && has rustup; then
+        say "adding the browser's target with rustup (half a minute at most)"
+        timeout 120 rustup target add $RUNTIME_TARGET >/dev/null 2>&1 && knows_target rustc && return
+        say "rustup reaches nothing; taking Debian's Rust instead"
+    fi
+    install_debian_rust
+    build_debian_std
+    DEBIAN_RUST=yes
+    if has rustup; then
+        rustup toolchain link scrip-debian /usr >/dev/null
+        TOOLCHAIN=scrip-debian
+    fi
+}
+
+# A linker for C parts, and for SQLite's own source.
+setup_compiler() {
+    has cc && has make && return
+    debian_install build-essential
+}
+
+# --- Tools ------------------------------------------------------------------------------------------
+
+# Building a tool: its speed does not matter, the time to build it does.
+install_from_source() { # cargo command..., then: name version root
+    local root="${*: -1}"; set -- "${@:1:$#-1}"
+    CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
+        "$@" --root "$root"
+}
+
+newest_cargo() { # cargo-leptos wants a newer compiler than the project does
+    if [ -z "$DEBIAN_RUST" ] && has cargo && rustc --version | awk '{split($2, v, "."); exit !(v[1] > 1 || v[2] >= 96)}'; then
+        echo cargo
+    else
+        echo "env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc /usr/bin/cargo"
+    fi
+}
+
+setup_cargo_leptos() {
+    LEPTOS_BIN="$TOOLS/cargo-leptos-$LEPTOS_VERSION/bin"
+    [ -x "$LEPTOS_BIN/cargo-leptos" ] && return
+    if has cargo-leptos && cargo-leptos --version 2>/dev/null | grep -q " $LEPTOS_VERSION\$"; then
+        LEPTOS_BIN=$(dirname "$(command -v cargo-leptos)"); return
+    fi
+    say "fetching cargo-leptos $LEPTOS_VERSION"
+    fetch_prebuilt "https://github.com/leptos-rs/cargo-leptos/releases/download/v$LEPTOS_VERSION/cargo-leptos-$(platform gnu).tar.gz" \
+        cargo-leptos "$LEPTOS_BIN" && return
+    say "building cargo-leptos from source (about 6 minutes on two cores, once per machine)"
+    [ "$(newest_cargo)" = cargo ] || install_debian_rust
+    # shellcheck disable=SC2046
+    install_from_source $(newest_cargo) install cargo-leptos --version $LEPTOS_VERSION --locked "${LEPTOS_BIN%/bin}"
+}
+
+setup_wasm_bindgen() {
+    local version; version=$(awk '/^name = "wasm-bindgen"$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' Cargo.lock)
+    [ -n "$version" ] || die "Cargo.lock does not name wasm-bindgen"
+    BINDGEN_BIN="$TOOLS/wasm-bindgen-$version/bin"
+    [ -x "$BINDGEN_BIN/wasm-bindgen" ] && return
+    say "fetching wasm-bindgen $version"
+    local libc=musl; [ "$(uname -m)" = aarch64 ] && libc=gnu
+    fetch_prebuilt "https://github.com/wasm-bindgen/wasm-bindgen/releases/download/$version/wasm-bindgen-$version-$(platform $libc).tar.gz" \
+        wasm-bindgen "$BINDGEN_BIN" && return
+    say "building wasm-bindgen from source (about 2 minutes on two cores, once per machine)"
+    # Where the registry lags a dependency, --locked fails at once.
+    # shellcheck disable=SC2046
+    install_from_source $(newest_cargo) install wasm-bindgen-cli --version "$version" --locked "${BINDGEN_BIN%/bin}" 2>/dev/null \
+        || install_from_source $(newest_cargo) install wasm-bindgen-cli --version "$version" "${BINDGEN_BIN%/bin}"
+}
+
+setup_node() {
+    has node && has npm && return
+    debian_install nodejs npm
+}
+
+setup_wasm_opt() {
+    WASM_OPT_BIN="$TOOLS/binaryen-$BINARYEN_VERSION/node_modules/.bin"
+    [ -x "$WASM_OPT_BIN/wasm-opt" ] && return
+    setup_node
+    say "installing wasm-opt (npm's binaryen $BINARYEN_VERSION)"
+    npm install --silent --no-audit --no-fund --prefix "${WASM_OPT_BIN%/node_modules/.bin}" "binaryen@$BINARYEN_VERSION"
+}
+
+# --- For the end-to-end tests -----------------------------------------------------------------------
+
+find_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        has "$name" && command -v "$name" && return
+    done
+    local mac="/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    [ -x "$mac" ] && echo "$mac"
+}
+
+setup_end2end() {
+    setup_node
+    BROWSER=$(find_browser || true)
+    if [ -z "$BROWSER" ]; then
+        debian_install chromium fonts-dejavu-core
+        BROWSER=$(find_browser) || die "Please install Chromium."
+    fi
+    if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-lock; then
+        say "installing Node packages for the end-to-end tests"
+        (cd end2end && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund)
+        cp end2end/package-lock.json end2end/node_modules/.installed-lock
+    fi
+}
+
+# --- The whole --------------------------------------------------------------------------------------
+
+NEED="${1:-build}"
+[ "$NEED" = build ] || [ "$NEED" = test ] || die "usage: scripts/setup.sh build|test"
+started=$SECONDS
+BROWSER=""
+say "looking for what building needs (seconds where it is there; about 10 minutes on a bare machine)"
+setup_compiler
+setup_rust
+setup_cargo_leptos
+setup_wasm_bindgen
+setup_wasm_opt
+[ "$NEED" = test ] && setup_end2end
+
+mkdir -p target
+{
+    [ -n "$TOOLCHAIN" ] && printf 'export RUSTUP_TOOLCHAIN=%q\n' "$TOOLCHAIN"
+    [ -n "$DEBIAN_RUST" ] && [ -z "$TOOLCHAIN" ] && printf 'export PATH=/usr/bin:$PATH\n'
+    [ -n "$BROWSER" ] && printf 'export BROWSER_PATH=%q\n' "$BROWSER"
+    printf 'export PATH=%q:%q:%q:$PATH\n' "$LEPTOS_BIN" "$BINDGEN_BIN" "$WASM_OPT_BIN"
+} > "$ENV_FILE"
+say "ready after $((SECONDS - started)) s"

@@ -1,0 +1,217 @@
+//! What pages get to see: plain values that both the server and the browser know.
+
+use crate::domain::account::{Balance, Hold};
+use crate::domain::catalogue::{Catalogue, Interval, Plan};
+use crate::domain::rates::Rate;
+use crate::domain::{Cents, Credits, OrderId, PlanId, Timestamp, Transaction, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What every page needs: the site, the time, and who is looking.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// What the site is called.
+    pub site_name: String,
+    /// One sentence on what it offers.
+    pub promise: String,
+    /// Credits for a new account.
+    pub signup_credits: Credits,
+    /// The server's time; views have no clock of their own.
+    pub now: Timestamp,
+    /// Whether payments are the demo's.
+    pub demo_payments: bool,
+    /// Whether plans or packs can be bought.
+    pub for_sale: bool,
+    /// Who is signed in.
+    pub user: Option<UserView>,
+}
+
+/// Someone who is signed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserView {
+    /// As programs see them.
+    pub public_id: UserId,
+    /// What they are called.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Whether they may see the admin pages.
+    pub is_admin: bool,
+    /// Their plan's name.
+    pub plan_name: Option<String>,
+    /// Where their account stands.
+    pub balance: Balance,
+}
+
+/// What there is to buy and to spend on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShopView {
+    /// Plans, packs and rates.
+    pub catalogue: Catalogue,
+    /// Credits for a new account.
+    pub signup_credits: Credits,
+    /// The plan of whoever is signed in; the free one where they bought none.
+    pub current_plan: Option<PlanId>,
+    /// Whether anything can be bought.
+    pub for_sale: bool,
+    /// Whether payments are the demo's.
+    pub demo_payments: bool,
+}
+
+impl ShopView {
+    /// Where a plan stands to the current one: below, the same or above.
+    pub fn compare(&self, plan: &PlanId) -> std::cmp::Ordering {
+        let current = self.current_plan.as_ref().map_or(0, |id| self.catalogue.rank(id));
+        self.catalogue.rank(plan).cmp(&current)
+    }
+
+    /// The plan above the current one.
+    pub fn next_plan(&self) -> Option<&Plan> {
+        self.catalogue.next_plan(self.current_plan.as_ref())
+    }
+}
+
+/// Something that was made in the studio.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreationView {
+    /// Names it in addresses.
+    pub name: String,
+    /// By which feature.
+    pub feature: String,
+    /// From what.
+    pub prompt: String,
+    /// An answer in words.
+    pub answer: Option<String>,
+    /// Where its file is.
+    pub media_url: Option<String>,
+    /// What kind of file.
+    pub content_type: String,
+    /// What it cost.
+    pub credits_used: Credits,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it goes.
+    pub expires_at: Timestamp,
+}
+
+/// The studio: what can be made, at which rates, and what was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudioView {
+    /// The rates of what can be made here.
+    pub rates: Vec<Rate>,
+    /// The newest first.
+    pub creations: Vec<CreationView>,
+    /// Who makes it.
+    pub provider_name: String,
+    /// Whether `/fail` makes it fail on purpose.
+    pub can_fail: bool,
+}
+
+/// What a generation gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MadeView {
+    /// The thing.
+    pub creation: CreationView,
+    /// Where that leaves the account.
+    pub balance: Balance,
+}
+
+/// One line of history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HistoryLine {
+    /// A movement.
+    Transaction(Box<Transaction>),
+    /// A reservation that is pending, was released or has expired.
+    Hold(Box<Hold>),
+}
+
+/// A page of history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryView {
+    /// The newest first.
+    pub lines: Vec<HistoryLine>,
+    /// The number below which the next page begins, where there is one.
+    pub next_before: Option<i64>,
+}
+
+/// A purchase, from the click to the payment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Names it in addresses.
+    pub id: OrderId,
+    /// What is bought, for people.
+    pub title: String,
+    /// Paid how often; `None` for a pack.
+    pub interval: Option<Interval>,
+    /// Credits at once.
+    pub credits: Credits,
+    /// What it costs.
+    pub amount: Cents,
+    /// What became of it.
+    pub status: OrderStatusView,
+    /// Where to go afterwards.
+    pub return_to: Option<String>,
+}
+
+/// What became of a purchase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderStatusView {
+    /// Nobody has paid yet.
+    Pending,
+    /// It was paid, and the credits are there.
+    Paid,
+    /// The payment was declined.
+    Declined,
+}
+
+/// One person in the administrator's list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PersonLine {
+    /// As programs see them.
+    pub public_id: UserId,
+    /// What they are called.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Whether they are an administrator.
+    pub is_admin: bool,
+    /// Their plan's name.
+    pub plan_name: Option<String>,
+    /// What they have.
+    pub balance: Credits,
+    /// When they came.
+    pub created_at: Timestamp,
+}
+
+/// One account, as an administrator sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Whose.
+    pub person: PersonLine,
+    /// Where it stands.
+    pub balance: Balance,
+    /// Its newest lines of history.
+    pub history: HistoryView,
+    /// What administrators did to it.
+    pub audit: Vec<AuditLine>,
+    /// Makes the next adjustment happen once, however often its form is sent.
+    pub form_key: String,
+}
+
+/// One row of the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// Who, for people.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// How many credits, of an adjustment.
+    pub delta: Option<i64>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The row of history that it explains.
+    pub seq: Option<i64>,
+    /// When.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,64 @@
+//! Forms: a labelled field with its error beside it, and a sentence for what is about no field.
+
+use crate::api::error::{ApiError, Field};
+use leptos::prelude::*;
+
+/// One line of text with its label; the error stands beside it and is read with it.
+#[component]
+pub fn TextField(
+    /// Its name in the form.
+    name: &'static str,
+    /// Its label for people.
+    label: &'static str,
+    /// The kind of input: `text`, `email`, `password`.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// What the browser may fill in.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
+    /// A line of help under the label.
+    #[prop(optional)]
+    hint: &'static str,
+    /// What stands in it at first.
+    #[prop(optional, into)]
+    value: String,
+    /// Which field errors are about.
+    field: Field,
+    /// What went wrong, where something did.
+    #[prop(into)]
+    error: Signal<Option<ApiError>>,
+) -> impl IntoView {
+    let message = move || error.get().filter(|error| error.field() == Some(field)).map(|error| error.message());
+    let has_error = Memo::new(move |_| message().is_some());
+    let described_by = if hint.is_empty() { format!("{name}-error") } else { format!("{name}-hint {name}-error") };
+    view! {
+        <div class="field" class:has-error=has_error>
+            <label for=name>{label}</label>
+            {(!hint.is_empty()).then(|| view! { <small class="hint" id=format!("{name}-hint")>{hint}</small> })}
+            <input
+                id=name
+                name=name
+                type=kind
+                autocomplete=autocomplete
+                value=value
+                aria-describedby=described_by
+                required
+                aria-invalid=move || has_error.get().then_some("true")
+            />
+            <strong class="error" id=format!("{name}-error") role="alert">
+                {message}
+            </strong>
+        </div>
+    }
+}
+
+/// What went wrong, where it is about no field of the form.
+#[component]
+pub fn FormError(
+    /// What went wrong, where something did.
+    #[prop(into)]
+    error: Signal<Option<ApiError>>,
+) -> impl IntoView {
+    let message = move || error.get().filter(|error| error.field().is_none()).map(|error| error.message());
+    view! { <div class="form-error" role="alert">{message}</div> }
+}

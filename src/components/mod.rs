@@ -1,0 +1,33 @@
+//! Views that more than one page uses.
+
+mod balance_card;
+mod cost_table;
+mod creation_card;
+mod credit_badge;
+mod form;
+mod frame;
+mod history_table;
+mod insufficient_prompt;
+mod loaded;
+mod menu;
+mod offers;
+mod purchase_dialog;
+mod text;
+mod viewer;
+
+pub use balance_card::BalanceCard;
+pub use cost_table::CostTable;
+pub use creation_card::CreationCard;
+pub use credit_badge::CreditBadge;
+pub use form::{FormError, TextField};
+pub use frame::PageFrame;
+pub use history_table::HistoryTable;
+pub use insufficient_prompt::InsufficientPrompt;
+pub use loaded::{Loaded, NothingHere};
+pub use menu::Menu;
+pub use offers::{IntervalSwitch, PackOffers, PlanOffers};
+pub use purchase_dialog::{BuyLink, PurchaseDialog, PurchaseOptions};
+pub use text::{Icon, Moment, encode_query, signed_amount};
+
+pub use crate::domain::credits::credit_count;
+pub use viewer::Viewer;

@@ -1,0 +1,274 @@
+//! What can be asked of an account, and how it can say no.
+
+use crate::domain::account::{Allowance, Balance, Hold, HoldStatus};
+use crate::domain::credits::{CreditDelta, Credits};
+use crate::domain::ids::{GrantId, HoldId, PlanId, Seq};
+use crate::domain::journal::{Receipt, Usage};
+use crate::domain::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The shortest and the longest time that a hold may reserve credits, in seconds: a second to a day.
+pub const HOLD_TTL_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;
+/// How long a hold lasts where nobody says otherwise, in seconds.
+pub const DEFAULT_HOLD_TTL_SECONDS: i64 = 900;
+/// How long a refund stays usable whose grant has ended meanwhile, in seconds: 30 days.
+pub const RESTORED_TTL_SECONDS: i64 = 30 * 86_400;
+
+/// Where a grant came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Once, for signing up.
+    Signup,
+    /// Each month, with a plan.
+    Monthly,
+    /// Bought.
+    Purchase,
+    /// Given away.
+    Promotion,
+    /// For bringing someone.
+    Referral,
+    /// By an administrator.
+    Adjustment,
+    /// A refund whose own grant had ended.
+    Restored,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Signup,
+        Self::Monthly,
+        Self::Purchase,
+        Self::Promotion,
+        Self::Referral,
+        Self::Adjustment,
+        Self::Restored,
+    ];
+
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signup => "signup",
+            Self::Monthly => "monthly",
+            Self::Purchase => "purchase",
+            Self::Promotion => "promotion",
+            Self::Referral => "referral",
+            Self::Adjustment => "adjustment",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Signup => "Sign-up credits",
+            Self::Monthly => "Monthly credits",
+            Self::Purchase => "Purchased credits",
+            Self::Promotion => "Promotion",
+            Self::Referral => "Referral",
+            Self::Adjustment => "Adjustment",
+            Self::Restored => "Restored credits",
+        }
+    }
+
+    /// Takes the stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == text)
+    }
+
+    /// Whether money was paid for exactly these credits; they are spent after free ones.
+    pub const fn is_paid(self) -> bool {
+        match self {
+            Self::Purchase => true,
+            Self::Signup | Self::Monthly | Self::Promotion | Self::Referral | Self::Adjustment | Self::Restored => {
+                false
+            }
+        }
+    }
+}
+
+/// A lot of credits that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGrant {
+    /// Where it comes from.
+    pub source: Source,
+    /// How many.
+    pub amount: Credits,
+    /// When they end; never where absent.
+    pub expires_at: Option<Timestamp>,
+    /// What it is for, unique per source: an order, a month of a subscription.
+    pub reference: Option<String>,
+}
+
+/// What can be asked of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Credits come in.
+    Grant(NewGrant),
+    /// Spends at once.
+    Charge {
+        /// How many.
+        cost: Credits,
+        /// What for.
+        usage: Option<Usage>,
+    },
+    /// Reserves, to be captured or released before the deadline.
+    Hold {
+        /// How many.
+        cost: Credits,
+        /// What for.
+        usage: Option<Usage>,
+        /// How long, within [`HOLD_TTL_SECONDS`].
+        ttl_seconds: i64,
+    },
+    /// Takes a hold, or part of it; the rest is given back.
+    Capture {
+        /// Which hold.
+        hold: HoldId,
+        /// How many; all where absent.
+        amount: Option<Credits>,
+    },
+    /// Gives a hold back.
+    Release {
+        /// Which hold.
+        hold: HoldId,
+        /// Why, for the history.
+        reason: String,
+    },
+    /// Gives a charge back to the very grants that it drew from, last drawn first.
+    Refund {
+        /// The charge or capture.
+        charge: Seq,
+        /// How many; all that is left of it where absent.
+        amount: Option<Credits>,
+    },
+    /// Changes the balance by an administrator's hand.
+    Adjust(CreditDelta),
+    /// Starts a month of credits now, and one each month from then on; replaces what was there before.
+    Subscribe {
+        /// What comes each month.
+        allowance: Allowance,
+        /// The plan that it was decided upon; refused where another is there by now.
+        replaces: Option<PlanId>,
+    },
+    /// Books what time alone has made true.
+    RollForward,
+}
+
+/// Who asks, and in which words it stands in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memo {
+    /// One line for people, at most [`Memo::MAX_DESCRIPTION_CHARS`].
+    pub description: String,
+    /// Who: `user`, `admin:<id>`, `system` ...
+    pub actor: String,
+}
+
+impl Memo {
+    /// The longest description in characters; what is longer is cut.
+    pub const MAX_DESCRIPTION_CHARS: usize = 300;
+
+    /// Puts the two together.
+    pub fn new(actor: impl Into<String>, description: &str) -> Self {
+        let description = description.chars().take(Self::MAX_DESCRIPTION_CHARS).collect();
+        Self { description, actor: actor.into() }
+    }
+
+    /// What the system does by itself.
+    pub fn system(description: &str) -> Self {
+        Self::new("system", description)
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The balance changed.
+    Receipt(Box<Receipt>),
+    /// Credits were reserved or given back.
+    Hold {
+        /// The hold as it is now.
+        hold: Box<Hold>,
+        /// The balance now.
+        balance: Balance,
+    },
+    /// Time was booked, nothing more.
+    Rolled {
+        /// The balance now.
+        balance: Balance,
+    },
+}
+
+impl Outcome {
+    /// The same, with the balance as it is at the very end.
+    #[must_use]
+    pub fn with_balance(self, balance: Balance) -> Self {
+        match self {
+            Self::Receipt(receipt) => Self::Receipt(Box::new(Receipt { balance, ..*receipt })),
+            Self::Hold { hold, .. } => Self::Hold { hold, balance },
+            Self::Rolled { .. } => Self::Rolled { balance },
+        }
+    }
+
+    /// The balance that it leaves.
+    pub fn balance(&self) -> &Balance {
+        match self {
+            Self::Receipt(receipt) => &receipt.balance,
+            Self::Hold { balance, .. } | Self::Rolled { balance } => balance,
+        }
+    }
+}
+
+/// How an account says no; it is then as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Fewer credits are available than it costs.
+    #[error("{required} credits are required, {available} are available")]
+    Insufficient {
+        /// What it costs.
+        required: Credits,
+        /// What is there to spend.
+        available: Credits,
+    },
+    /// Nothing was asked for.
+    #[error("an amount has to be above zero")]
+    NothingAsked,
+    /// The balance would pass the largest number.
+    #[error("the balance would be too large")]
+    BalanceTooLarge,
+    /// A hold lasts a second to a day.
+    #[error("a hold lasts between 1 and 86,400 seconds")]
+    HoldTime,
+    /// No such hold in this account.
+    #[error("there is no such hold")]
+    NoSuchHold,
+    /// The hold was captured, released or has expired.
+    #[error("the hold is {} already", .0.as_str())]
+    HoldSettled(HoldStatus),
+    /// More was to be captured than is held.
+    #[error("the hold is for {held} credits")]
+    CaptureAboveHold {
+        /// What is held.
+        held: Credits,
+    },
+    /// No such charge in this account.
+    #[error("there is no such charge")]
+    NoSuchCharge,
+    /// More was to be refunded than is left of the charge.
+    #[error("at most {refundable} credits can be given back")]
+    RefundAboveCharge {
+        /// What is left.
+        refundable: Credits,
+    },
+    /// Another plan began in the meantime.
+    #[error("the plan has changed in the meantime")]
+    PlanChanged,
+    /// The same reference was granted before.
+    #[error("this was granted already")]
+    AlreadyGranted {
+        /// The first grant, where it belongs to this account.
+        first: Option<GrantId>,
+    },
+}

@@ -1,0 +1,23 @@
+//! Scrip: a self-hosted credit system. `domain` is the pure core, `api` the doors for pages, `pages` and
+//! `components` what people see, `server` everything that only the server has.
+
+pub mod api;
+pub mod app;
+pub mod components;
+pub mod domain;
+pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod server;
+
+/// Brings the server's page to life in the browser.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+    // A sign for whoever has to wait for it, as tests do.
+    leptos::prelude::request_animation_frame(|| {
+        let root = leptos::prelude::document().document_element();
+        let _ = root.map(|root| root.set_attribute("data-alive", "yes"));
+    });
+}

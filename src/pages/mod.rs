@@ -1,0 +1,37 @@
+//! One file per address.
+
+mod account;
+mod admin;
+mod buy;
+mod checkout;
+mod dashboard;
+mod history;
+mod landing;
+mod not_found;
+mod order;
+mod plans;
+mod sign_in;
+mod sign_up;
+mod studio;
+
+pub use account::AccountPage;
+pub use admin::AdminPage;
+pub use buy::BuyPage;
+pub use checkout::CheckoutPage;
+pub use dashboard::DashboardPage;
+pub use history::HistoryPage;
+pub use landing::LandingPage;
+pub use not_found::NotFoundPage;
+pub use order::OrderPage;
+pub use plans::PlansPage;
+pub use sign_in::SignInPage;
+pub use sign_up::SignUpPage;
+pub use studio::StudioPage;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+/// A parameter of the address as it was when the page was opened; empty where it is not there.
+fn query_at_start(name: &str) -> String {
+    use_query_map().read_untracked().get(name).unwrap_or_default()
+}

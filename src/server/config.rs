@@ -1,0 +1,284 @@
+//! Settings: flags, then environment, then a file; checked once at the start. An unknown or bad one
+//! stops the start with a sentence.
+
+use crate::domain::Credits;
+use crate::domain::identity::Email;
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where the data lies unless something else is said.
+const DEFAULT_DATA_DIR: &str = "data";
+
+/// How careful the program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// For trying out: demo payments, failures on purpose.
+    Development,
+    /// For real people: no demo payments, a public address that is known, no failures on purpose.
+    Production,
+}
+
+/// Who takes the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Payments {
+    /// A checkout page of our own, where no money moves.
+    Demo,
+    /// Nothing can be bought.
+    None,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// Lines for programs.
+    Json,
+}
+
+/// The settings as they are given.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// The database: sqlite:///path/to/file.db. Without it, scrip.db in the data folder.
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// The folder for the database and for what people make. Without it, the folder of the named
+    /// database, else ./data.
+    #[arg(long, env = "SCRIP_DATA_DIR", global = true, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Address and port to listen on.
+    #[arg(long, env = "LEPTOS_SITE_ADDR", global = true, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    pub site_addr: SocketAddr,
+
+    /// The folder with the browser's files. Without it, `site` beside the program, else `../site`.
+    #[arg(long, env = "LEPTOS_SITE_ROOT", global = true, value_name = "FOLDER")]
+    pub site_root: Option<PathBuf>,
+
+    /// How careful to be.
+    #[arg(long, env = "SCRIP_MODE", global = true, default_value = "development")]
+    pub mode: Mode,
+
+    /// The address under which people reach the site, as in https://credits.example.com.
+    #[arg(long, env = "SCRIP_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Which catalogue fills a new database.
+    #[arg(long, env = "SCRIP_PRESET", global = true, default_value = "creator", value_name = "NAME")]
+    pub preset: String,
+
+    /// Credits for a new account, instead of the catalogue's.
+    #[arg(long, env = "SCRIP_SIGNUP_CREDITS", global = true, value_parser = parse_credits, value_name = "N")]
+    pub signup_credits: Option<Credits>,
+
+    /// Who takes the money. Without it, demo in development and none in production.
+    #[arg(long, env = "SCRIP_PAYMENTS", global = true)]
+    pub payments: Option<Payments>,
+
+    /// An administrator that is made at the start where the address is free.
+    #[arg(long, env = "SCRIP_ADMIN_EMAIL", global = true, value_parser = parse_email, value_name = "ADDRESS")]
+    pub admin_email: Option<Email>,
+
+    /// The file that holds the password of that administrator.
+    #[arg(long, env = "SCRIP_ADMIN_PASSWORD_FILE", global = true, value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+
+    /// What to log: error, warn, info, debug, or per module as in `info,scrip::server::ledger=debug`.
+    #[arg(long, env = "SCRIP_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    pub log: String,
+
+    /// How to log.
+    #[arg(long, env = "SCRIP_LOG_FORMAT", global = true, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// A file of settings: lines like SCRIP_MODE = "production". Flags and environment go before it.
+    #[arg(long, env = "SCRIP_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Why the program does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+fn refuse<T>(sentence: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError(sentence.into()))
+}
+
+fn parse_credits(text: &str) -> Result<Credits, String> {
+    let number: i64 = text.parse().map_err(|_| "a whole number is needed".to_owned())?;
+    Credits::new(number).map_err(|error| error.to_string())
+}
+
+fn parse_email(text: &str) -> Result<Email, String> {
+    Email::parse(text).ok_or_else(|| "that is not an e-mail address".to_owned())
+}
+
+/// The settings after they were checked and completed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The folder for what people make.
+    pub media_dir: PathBuf,
+    /// Where to listen.
+    pub site_addr: SocketAddr,
+    /// The browser's files.
+    pub site_root: PathBuf,
+    /// How careful to be.
+    pub mode: Mode,
+    /// Who takes the money.
+    pub payments: Payments,
+    /// The address under which people reach the site.
+    pub public_url: Option<String>,
+    /// Which catalogue fills a new database.
+    pub preset: String,
+    /// Credits for a new account, instead of the catalogue's.
+    pub signup_credits: Option<Credits>,
+    /// An administrator to be made, and the file with the password.
+    pub first_admin: Option<(Email, PathBuf)>,
+}
+
+impl Config {
+    /// Whether people reach the site over HTTPS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+impl Settings {
+    /// Checks the settings, and makes the default data folder where it is wanted and missing.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with a sentence on what to change.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        if self.admin_email.is_some() != self.admin_password_file.is_some() {
+            return refuse("SCRIP_ADMIN_EMAIL and SCRIP_ADMIN_PASSWORD_FILE are only used together.");
+        }
+        let (database, data_dir) = self.database_and_folder()?;
+        let payments = self.payments.unwrap_or(match self.mode {
+            Mode::Development => Payments::Demo,
+            Mode::Production => Payments::None,
+        });
+        if self.mode == Mode::Production {
+            check_production(payments, self.public_url.as_deref())?;
+        }
+        Ok(Config {
+            database,
+            media_dir: data_dir.join("media"),
+            site_addr: self.site_addr,
+            site_root: self.site_root.unwrap_or_else(default_site_root),
+            mode: self.mode,
+            payments,
+            public_url: self.public_url,
+            preset: self.preset,
+            signup_credits: self.signup_credits,
+            first_admin: self.admin_email.zip(self.admin_password_file),
+        })
+    }
+
+    fn database_and_folder(&self) -> Result<(PathBuf, PathBuf), ConfigError> {
+        let Some(url) = self.database_url.as_deref() else {
+            let folder = self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
+            make_folder(&folder)?;
+            return Ok((folder.join("scrip.db"), folder));
+        };
+        let database = sqlite_path(url)?;
+        let folder = match database.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        if !folder.is_dir() {
+            return refuse(format!(
+                "The database {} cannot be opened: there is no folder {}. Make it, or name another path in DATABASE_URL.",
+                database.display(),
+                folder.display()
+            ));
+        }
+        let data_dir = self.data_dir.clone().unwrap_or(folder);
+        make_folder(&data_dir)?;
+        Ok((database, data_dir))
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), ConfigError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| ConfigError(format!("The folder {} cannot be made: {error}.", folder.display())))
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, ConfigError> {
+    match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        Some("") => refuse("DATABASE_URL names no file. Write sqlite:///path/to/scrip.db."),
+        Some(path) => Ok(PathBuf::from(path)),
+        None => refuse(format!(
+            "DATABASE_URL has to start with sqlite://, as in sqlite:///path/to/scrip.db; it is {}.",
+            url.split(':').next().unwrap_or_default()
+        )),
+    }
+}
+
+fn check_production(payments: Payments, public_url: Option<&str>) -> Result<(), ConfigError> {
+    if payments == Payments::Demo {
+        return refuse("SCRIP_PAYMENTS=demo gives credits away. In production it has to be none.");
+    }
+    match public_url {
+        None => refuse("In production SCRIP_PUBLIC_URL has to be set, as in https://credits.example.com."),
+        Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+            refuse("SCRIP_PUBLIC_URL has to start with https:// (or http:// behind a private network).")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn default_site_root() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+    let beside = beside.unwrap_or_default();
+    let site = beside.join("site");
+    if site.is_dir() { site } else { beside.join("../site") }
+}
+
+/// The first SCRIP_ variable of the environment that is no setting.
+///
+/// # Errors
+/// [`ConfigError`] that names it.
+pub fn refuse_unknown_variables(
+    known: &[String],
+    environment: impl Iterator<Item = String>,
+) -> Result<(), ConfigError> {
+    match environment.into_iter().find(|name| name.starts_with("SCRIP_") && !known.contains(name)) {
+        None => Ok(()),
+        Some(name) => refuse(format!("{name} is not a setting of Scrip. `scrip --help` lists them.")),
+    }
+}
+
+/// Reads a file of settings as pairs of name and value.
+///
+/// # Errors
+/// [`ConfigError`] where it cannot be read, or holds something else.
+pub fn read_settings_file(path: &Path, known: &[String]) -> Result<Vec<(String, String)>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("The settings file {} cannot be read: {error}.", path.display())))?;
+    let table: toml::Table =
+        text.parse().map_err(|error| ConfigError(format!("The settings file {}: {error}", path.display())))?;
+    let mut pairs = Vec::new();
+    for (name, value) in table {
+        if !known.contains(&name) {
+            return refuse(format!("{name} in {} is not a setting of Scrip.", path.display()));
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(_)
+            | toml::Value::Float(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_)
+            | toml::Value::Table(_) => {
+                return refuse(format!("{name} in {} has to be a text or a whole number.", path.display()));
+            }
+        };
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}

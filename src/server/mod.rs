@@ -1,0 +1,14 @@
+//! The server: everything that needs a disk, a socket, a clock or a secret. Compiled only for the server.
+
+pub mod clock;
+pub mod config;
+pub mod generators;
+pub mod identity;
+pub mod jobs;
+pub mod ledger;
+pub mod presets;
+pub mod random;
+pub mod services;
+pub mod start;
+pub mod store;
+pub mod web;

@@ -1,0 +1,111 @@
+//! How a use case can fail. The causes are for the log; what people read is written elsewhere, from the
+//! variant alone.
+
+use crate::domain::operation::Refusal;
+use crate::domain::{Credits, FeatureId};
+use crate::server::identity::passwords::PasswordError;
+use crate::server::identity::throttle::Wait;
+use crate::server::ledger::LedgerError;
+use crate::server::store::StoreError;
+
+pub use crate::api::error::{Field, Problem};
+
+/// What use cases return.
+pub type ServiceResult<T> = Result<T, ServiceError>;
+
+/// Why a use case did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Something that was typed does not fit.
+    #[error("{field:?} is {problem:?}")]
+    Invalid {
+        /// What.
+        field: Field,
+        /// How.
+        problem: Problem,
+    },
+    /// Someone has that address already.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// No such address, or another password. Which of them is not told.
+    #[error("the address or the password is wrong")]
+    WrongPassword,
+    /// Too many tries.
+    #[error("too many tries")]
+    TooManyTries(Wait),
+    /// Fewer credits are available than it costs.
+    #[error("insufficient credits")]
+    Insufficient {
+        /// For which feature.
+        feature: Option<FeatureId>,
+        /// What it costs.
+        required: Credits,
+        /// What there is.
+        available: Credits,
+    },
+    /// Nothing was made, and nothing was charged.
+    #[error("the generation failed: {0}")]
+    GenerationFailed(String),
+    /// It is not there, or not theirs.
+    #[error("not found")]
+    NotFound,
+    /// It cannot be bought.
+    #[error("not for sale")]
+    NotForSale,
+    /// The account says no, in a way that only a program or an administrator meets.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// A form was sent again with other contents.
+    #[error("the form was changed after it had been sent")]
+    FormReused,
+    /// Too many are waiting.
+    #[error("the ledger is busy")]
+    Busy,
+    /// The database fails; nothing has happened.
+    #[error("the database fails")]
+    Unavailable(#[source] Option<StoreError>),
+    /// A defect, or a machine in trouble.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ServiceError {
+    /// Something that was typed does not fit.
+    pub fn invalid(field: Field, problem: Problem) -> Self {
+        Self::Invalid { field, problem }
+    }
+}
+
+impl From<LedgerError> for ServiceError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Refused(Refusal::Insufficient { required, available }) => {
+                Self::Insufficient { feature: None, required, available }
+            }
+            LedgerError::Refused(refusal) => Self::Refused(refusal),
+            LedgerError::KeyReused => Self::FormReused,
+            LedgerError::AddressTaken => Self::AddressTaken,
+            LedgerError::OrderSettled | LedgerError::NoSuchAccount => Self::NotFound,
+            LedgerError::Busy | LedgerError::Stopped => Self::Busy,
+            LedgerError::Unavailable => Self::Unavailable(None),
+        }
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(Some(error))
+    }
+}
+
+impl From<PasswordError> for ServiceError {
+    fn from(error: PasswordError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<Wait> for ServiceError {
+    fn from(wait: Wait) -> Self {
+        Self::TooManyTries(wait)
+    }
+}

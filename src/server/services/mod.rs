@@ -1,0 +1,120 @@
+//! Use cases: sign up, spend, buy, adjust. What pages and programs ask for is done here, once; below
+//! are the ledger and the store, above is only the door.
+
+mod admin;
+mod error;
+mod metered;
+mod people;
+mod shop;
+mod studio;
+mod wallet;
+
+pub use admin::Adjustment;
+pub use error::{Field, Problem, ServiceError, ServiceResult};
+pub use people::SignUpForm;
+pub use shop::Purchase;
+
+use crate::domain::catalogue::Catalogue;
+use crate::domain::{Credits, PlanId};
+use crate::server::clock::Clock;
+use crate::server::config::{Mode, Payments};
+use crate::server::generators::Generator;
+use crate::server::identity::passwords::Passwords;
+use crate::server::identity::throttle::Throttle;
+use crate::server::ledger::Ledger;
+use crate::server::store::Store;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+
+/// Everything that a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Services(Arc<Parts>);
+
+/// The parts that are put together at the start.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The writer.
+    pub ledger: Ledger,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The catalogue that rules, with its version.
+    pub catalogue: (i64, Catalogue),
+    /// What makes things.
+    pub generator: Arc<dyn Generator>,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Counts tries.
+    pub throttle: Throttle,
+    /// Where files of what was made lie.
+    pub media_dir: PathBuf,
+    /// Credits for a new account, instead of the catalogue's.
+    pub signup_credits: Option<Credits>,
+    /// How careful to be.
+    pub mode: Mode,
+    /// Who takes the money.
+    pub payments: Payments,
+    /// Work that goes on when its caller has gone, to be waited for at the end.
+    pub running: TaskTracker,
+}
+
+impl Services {
+    /// Puts them together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The catalogue that rules.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue.1
+    }
+
+    /// The clock that all use cases go by.
+    pub fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
+    }
+
+    /// Credits for a new account.
+    pub fn signup_credits(&self) -> Credits {
+        self.0.signup_credits.unwrap_or(self.catalogue().signup_credits)
+    }
+
+    /// The name of someone's plan: the free one's where they bought none.
+    pub fn plan_name(&self, bought: Option<&PlanId>) -> Option<String> {
+        let catalogue = self.catalogue();
+        let plan = bought.and_then(|id| catalogue.plan(id)).or_else(|| catalogue.free_plan());
+        plan.map(|plan| plan.name.clone())
+    }
+
+    /// Whether payments are the demo's.
+    pub fn has_demo_payments(&self) -> bool {
+        self.0.payments == Payments::Demo
+    }
+
+    /// Whether anything can be bought.
+    pub fn is_for_sale(&self) -> bool {
+        let has_goods = self.catalogue().plans.len() > 1 || !self.catalogue().packs.is_empty();
+        self.0.payments != Payments::None && has_goods
+    }
+
+    /// Waits until all work that was begun is done.
+    pub async fn finish(&self) {
+        self.0.running.close();
+        self.0.running.wait().await;
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn check_database(&self) -> ServiceResult<()> {
+        self.0.store.read_catalogue().await?;
+        Ok(())
+    }
+
+    /// Forgets old tries of signing in.
+    pub fn forget_old_tries(&self) {
+        self.0.throttle.forget_old();
+    }
+}

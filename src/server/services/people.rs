@@ -1,0 +1,144 @@
+//! People: signing up, with the first credits, and signing in.
+
+use super::{Field, Problem, ServiceError, ServiceResult, Services};
+use crate::domain::account::Allowance;
+use crate::domain::identity::{Email, Password, PersonName, Role};
+use crate::domain::operation::{Memo, NewGrant, Operation, Source};
+use crate::domain::{AccountId, Timestamp, UserId};
+use crate::server::ledger::{Step, Submission, Target};
+use crate::server::random::{USER_ID_CHARS, random_name};
+use crate::server::store::{AuditEntry, NewUser, User};
+use std::net::IpAddr;
+
+/// What someone typed to sign up.
+#[derive(Debug)]
+pub struct SignUpForm {
+    /// Their address.
+    pub email: Email,
+    /// What they are called.
+    pub name: PersonName,
+    /// Their password.
+    pub password: Password,
+}
+
+impl SignUpForm {
+    /// Takes what was typed, field by field.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] with the first field that does not fit.
+    pub fn parse(email: &str, name: &str, password: String) -> ServiceResult<Self> {
+        let name = PersonName::parse(name).ok_or(ServiceError::invalid(Field::Name, Problem::of_text(name)))?;
+        let email = Email::parse(email).ok_or(ServiceError::invalid(Field::Email, Problem::of_text(email)))?;
+        Ok(Self { email, name, password: parse_password(password)? })
+    }
+}
+
+fn parse_password(text: String) -> ServiceResult<Password> {
+    let problem = if text.len() > Password::MAX_BYTES { Problem::TooLong } else { Problem::TooShort };
+    Password::parse(text).ok_or(ServiceError::invalid(Field::Password, problem))
+}
+
+impl Services {
+    /// Signs someone up in a browser.
+    ///
+    /// # Errors
+    /// Where something typed does not fit, the address is taken, or there were too many tries.
+    pub async fn sign_up(&self, form: SignUpForm, from: IpAddr) -> ServiceResult<AccountId> {
+        self.0.throttle.count_address(from)?;
+        Ok(self.create_user(form, Role::User).await?.0)
+    }
+
+    /// Makes a person with their account and first credits, all in one transaction.
+    ///
+    /// # Errors
+    /// Where the address is taken, or the database fails.
+    pub async fn create_user(&self, form: SignUpForm, role: Role) -> ServiceResult<(AccountId, UserId)> {
+        let password_hash = Some(self.0.passwords.hash(form.password).await?);
+        let id = random_name(USER_ID_CHARS);
+        let public_id = UserId::parse(&id).ok_or(ServiceError::Internal("a random id does not fit".into()))?;
+        let created_at = self.0.clock.now();
+        let steps = self.first_steps(&public_id, created_at);
+        let user = NewUser {
+            public_id: public_id.clone(),
+            email: form.email,
+            name: form.name,
+            password_hash,
+            role,
+            created_at,
+        };
+        let target = Target::NewUser(Box::new(user));
+        let answer = self.0.ledger.submit(Submission { target, steps, key: None, order: None, audit: None }).await?;
+        tracing::info!(account = answer.account.0, role = role.as_str(), "someone signed up");
+        Ok((answer.account, public_id))
+    }
+
+    /// The grant at signup, and the months of a free plan that has some.
+    fn first_steps(&self, id: &UserId, now: Timestamp) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let amount = self.signup_credits();
+        if !amount.is_zero() {
+            let reference = Some(id.to_string());
+            let grant = NewGrant { source: Source::Signup, amount, expires_at: None, reference };
+            steps.push(Step { operation: Operation::Grant(grant), memo: Memo::system("Welcome credits") });
+        }
+        if let Some(plan) = self.catalogue().free_plan().filter(|plan| !plan.credits_per_month.is_zero()) {
+            let allowance = Allowance {
+                plan: plan.id.clone(),
+                reference: id.to_string(),
+                credits_per_month: plan.credits_per_month,
+                anchor: now,
+                next_month: 0,
+            };
+            steps.push(Step {
+                operation: Operation::Subscribe { allowance, replaces: None },
+                memo: Memo::system(&format!("Monthly credits, {}", plan.name)),
+            });
+        }
+        steps
+    }
+
+    /// Checks an address and a password.
+    ///
+    /// # Errors
+    /// [`ServiceError::WrongPassword`] whichever of the two is wrong, after the same time; or where there
+    /// were too many tries.
+    pub async fn sign_in(&self, email: &str, password: String, from: IpAddr) -> ServiceResult<AccountId> {
+        let email = Email::parse(email).ok_or(ServiceError::invalid(Field::Email, Problem::of_text(email)))?;
+        self.0.throttle.count_sign_in(&email, from)?;
+        let password = Password::parse(password).ok_or(ServiceError::WrongPassword)?;
+        let login = self.0.store.find_login(&email).await?;
+        let (user, hash) = login.map_or((None, None), |(user, hash)| (Some(user), hash));
+        match (self.0.passwords.fits(password, hash).await?, user) {
+            (true, Some(user)) => Ok(user.account),
+            (true, None) | (false, Some(_) | None) => Err(ServiceError::WrongPassword),
+        }
+    }
+
+    /// Who that is; `None` where they are gone.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn find_user(&self, account: AccountId) -> ServiceResult<Option<User>> {
+        Ok(self.0.store.find_user(account).await?)
+    }
+
+    /// Makes someone an administrator who has signed up before.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`] where nobody has that address.
+    pub async fn promote(&self, email: &Email) -> ServiceResult<()> {
+        let account = self.0.store.find_login(email).await?.map(|(user, _)| user.account);
+        let entry = AuditEntry {
+            account,
+            seq: None,
+            actor: "system".into(),
+            action: "promote".into(),
+            detail: serde_json::json!({ "reason": "by the command line" }),
+            created_at: self.0.clock.now(),
+        };
+        match self.0.store.set_role(email, Role::Admin, &entry).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NotFound),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Putting the program together: database, catalogue, writer, services; and ending it in the right order.
+
+use crate::domain::identity::Role;
+use crate::domain::{Credits, Timestamp};
+use crate::server::clock::{Clock, SystemClock};
+use crate::server::config::{Config, Mode};
+use crate::server::generators::BuiltInGenerators;
+use crate::server::identity::passwords::Passwords;
+use crate::server::identity::sessions;
+use crate::server::identity::throttle::Throttle;
+use crate::server::ledger::Ledger;
+use crate::server::services::{Parts, ServiceError, Services, SignUpForm};
+use crate::server::store::sqlite::SqliteStore;
+use crate::server::store::{Shop, StoreError};
+use crate::server::{jobs, presets, web};
+use axum::Router;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_sessions_sqlx_store::SqliteStore as SessionStore;
+
+/// Why the program does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error("The database {path} cannot be opened: {source}.")]
+    Database {
+        /// Which.
+        path: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The catalogue cannot be read or filled.
+    #[error("The catalogue cannot be read: {0}.")]
+    Catalogue(#[from] StoreError),
+    /// The preset is not known or not sound.
+    #[error("The preset cannot be used: {0}.")]
+    Preset(#[from] presets::PresetError),
+    /// The sessions' table cannot be made.
+    #[error("The sessions cannot be kept: {0}.")]
+    Sessions(sqlx::Error),
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Passwords(#[from] crate::server::identity::passwords::PasswordError),
+    /// The first administrator cannot be made.
+    #[error("The first administrator cannot be made: {0}.")]
+    FirstAdmin(String),
+    /// The address cannot be listened on.
+    #[error(
+        "{address} cannot be listened on: {source}. Another program may use it; name another with LEPTOS_SITE_ADDR."
+    )]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The program without its doors: what commands need too.
+pub struct Core {
+    /// The use cases.
+    pub services: Services,
+    sqlite: SqliteStore,
+    writer: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Core {
+    /// Opens the database, fills a new one from the preset, and starts the writer.
+    ///
+    /// # Errors
+    /// [`StartError`] with a sentence on what to change.
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
+        Self::open_with_clock(config, Arc::new(SystemClock)).await
+    }
+
+    /// As [`Core::open`], by another clock.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let sqlite = open_database(&config.database).await?;
+        let catalogue = read_or_fill_catalogue(&sqlite, &config.preset, clock.now()).await?;
+        let stop = CancellationToken::new();
+        let store = Arc::new(sqlite.clone());
+        let (ledger, writer) = Ledger::start(store.clone(), clock.clone(), stop.clone());
+        let services = Services::new(Parts {
+            store,
+            ledger,
+            clock,
+            catalogue,
+            generator: Arc::new(BuiltInGenerators::new(cores(), config.mode == Mode::Development)),
+            passwords: Passwords::new(cores())?,
+            throttle: Throttle::default(),
+            media_dir: config.media_dir.clone(),
+            signup_credits: config.signup_credits,
+            mode: config.mode,
+            payments: config.payments,
+            running: TaskTracker::new(),
+        });
+        Ok(Self { services, sqlite, writer, stop })
+    }
+
+    /// Lets all work finish, answers everything that waits, and closes the database.
+    pub async fn close(self) {
+        self.services.finish().await;
+        self.stop.cancel();
+        if let Err(error) = self.writer.await {
+            tracing::error!(%error, "the writer ended badly");
+        }
+        self.sqlite.close().await;
+    }
+}
+
+/// How many passwords are hashed, and things made, at the same time: one per core.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+async fn open_database(path: &Path) -> Result<SqliteStore, StartError> {
+    SqliteStore::open(path).await.map_err(|source| StartError::Database { path: path.display().to_string(), source })
+}
+
+async fn read_or_fill_catalogue(
+    store: &SqliteStore,
+    preset: &str,
+    now: Timestamp,
+) -> Result<(i64, crate::domain::catalogue::Catalogue), StartError> {
+    if let Some(found) = store.read_catalogue().await? {
+        return Ok(found);
+    }
+    let catalogue = presets::find(preset)?;
+    let version = store.add_catalogue(&catalogue, now).await?;
+    Ok((version, catalogue))
+}
+
+/// A server that is running.
+pub struct Running {
+    core: Core,
+    /// Its routes, for tests that need no socket.
+    pub app: Router,
+    jobs: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Running {
+    /// Puts the doors on.
+    ///
+    /// # Errors
+    /// [`StartError`] with a sentence on what to change.
+    pub async fn assemble(core: Core, config: &Config) -> Result<Self, StartError> {
+        let sessions = SessionStore::new(core.sqlite.session_pool());
+        sessions.migrate().await.map_err(StartError::Sessions)?;
+        if let Some((email, password_file)) = &config.first_admin {
+            make_first_admin(&core.services, email.as_str(), password_file).await?;
+        }
+        let stop = CancellationToken::new();
+        let jobs = tokio::spawn(jobs::run(core.services.clone(), sessions.clone(), stop.clone()));
+        let app = web::router::build(core.services.clone(), sessions::layer(sessions, config), config);
+        Ok(Self { core, app, jobs, stop })
+    }
+
+    /// Serves until told to stop; then answers what is under way, and closes.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        web::serve::serve(listener, self.app, stop).await;
+        self.stop.cancel();
+        if let Err(error) = self.jobs.await {
+            tracing::error!(%error, "the jobs ended badly");
+        }
+        self.core.close().await;
+    }
+}
+
+/// Takes the address to listen on.
+///
+/// # Errors
+/// [`StartError::Listen`] where it is in use, or not this machine's.
+pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let address = config.site_addr.to_string();
+    TcpListener::bind(config.site_addr).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// Makes the administrator of the settings where the address is free; where it is taken, nothing happens.
+async fn make_first_admin(services: &Services, email: &str, password_file: &Path) -> Result<(), StartError> {
+    let failed = |reason: String| StartError::FirstAdmin(reason);
+    let password = tokio::fs::read_to_string(password_file)
+        .await
+        .map_err(|error| failed(format!("{} cannot be read: {error}", password_file.display())))?;
+    let form = SignUpForm::parse(email, "Administrator", password.trim_end_matches(['\r', '\n']).to_owned())
+        .map_err(|_| failed("the password needs at least 8 characters".to_owned()))?;
+    match services.create_user(form, Role::Admin).await {
+        Ok(_) | Err(ServiceError::AddressTaken) => Ok(()),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// What the start tells: nothing that is not so.
+pub fn welcome(config: &Config, address: SocketAddr, signup_credits: Credits) -> String {
+    format!(
+        "Scrip is at http://{address}\n  New accounts start with {signup_credits} credits. Data: {data}\n  \
+         To become an administrator, sign up and then run:\n    {program} users promote --email you@example.com{database}",
+        data = config.database.display(),
+        program = std::env::args().next().unwrap_or_else(|| "scrip".to_owned()),
+        database = database_flag(config),
+    )
+}
+
+fn database_flag(config: &Config) -> String {
+    let default = Path::new("data/scrip.db");
+    if config.database == default {
+        String::new()
+    } else {
+        format!(" --database-url sqlite://{}", config.database.display())
+    }
+}

@@ -1,0 +1,360 @@
+//! The store: what the rest of the program may ask of a database, as traits. All SQL stands below this
+//! room, and no rule about credits does.
+//!
+//! A new question is added in three steps: a function with a plain name in the trait of its area; the
+//! statement as a constant with the why above it, and its function, in `sqlite/`; a case in
+//! `tests/store_contract.rs`, which is written against the traits and runs on every database.
+
+pub mod sqlite;
+
+use crate::domain::account::{Account, Hold};
+use crate::domain::catalogue::{Catalogue, Interval};
+use crate::domain::identity::{Email, PersonName, Role};
+use crate::domain::{
+    AccountId, Cents, Credits, FeatureId, GrantId, HoldId, IdempotencyKey, OrderId, Outcome, PlanId, Seq, Source,
+    Timestamp, Transaction, TransactionType, UserId,
+};
+use async_trait::async_trait;
+use std::collections::HashMap;
+
+/// Why the store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or cannot be reached.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The database cannot be brought to this version.
+    #[error("the database cannot be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what this program never writes.
+    #[error("the database holds an impossible value: {0}")]
+    Corrupt(String),
+}
+
+/// What a store function returns.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Everything that the program asks of a database.
+pub trait Store: LedgerStore + People + History + Shop + Creations + std::fmt::Debug {}
+
+/// The ledger's own door: one transaction per batch of operations.
+#[async_trait]
+pub trait LedgerStore: Send + Sync {
+    /// Begins a transaction that no other writer of this database can get between.
+    async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>>;
+
+    /// An account as the last commit left it; `None` where there is none.
+    async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>>;
+
+    /// Recomputes every account from its history and compares.
+    async fn check_books(&self) -> StoreResult<Books>;
+}
+
+/// One transaction of the writer. Dropped without a commit it leaves nothing behind.
+#[async_trait]
+pub trait LedgerTransaction: Send {
+    /// Adds a person with an empty account; `None` where the address is taken.
+    async fn claim_user(&mut self, user: &NewUser) -> StoreResult<Option<AccountId>>;
+
+    /// Marks an order of that account as paid; `false` where it was paid before or is not theirs.
+    async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool>;
+
+    /// Loads all that a batch needs, in a number of statements that does not depend on its size.
+    async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded>;
+
+    /// Saves what a batch changed, likewise.
+    async fn save(&mut self, batch: &Batch<'_>) -> StoreResult<()>;
+
+    /// Makes it durable. After this returns, a power cut takes nothing back.
+    async fn commit(self: Box<Self>) -> StoreResult<()>;
+}
+
+/// What a batch needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Accounts, with all their open grants and pending holds.
+    pub accounts: Vec<AccountId>,
+    /// Holds that are named, settled ones too.
+    pub holds: Vec<(AccountId, HoldId)>,
+    /// Charges that are to be refunded, with the grants that they drew from.
+    pub charges: Vec<(AccountId, Seq)>,
+    /// Keys that may have been used.
+    pub keys: Vec<(AccountId, IdempotencyKey)>,
+    /// References that may have been granted.
+    pub references: Vec<(Source, String)>,
+}
+
+/// What the store knows of it.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The accounts that exist.
+    pub accounts: HashMap<AccountId, Account>,
+    /// The keys that were used.
+    pub answers: HashMap<(AccountId, IdempotencyKey), StoredAnswer>,
+    /// The references that were granted, and where.
+    pub references: HashMap<(Source, String), (AccountId, GrantId)>,
+}
+
+/// What a key was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// SHA-256 of the request, in hexadecimal.
+    pub fingerprint: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What a batch changed.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    /// Accounts with their changes.
+    pub accounts: Vec<&'a Account>,
+    /// Keys that were used now.
+    pub answers: Vec<(AccountId, IdempotencyKey, StoredAnswer)>,
+    /// What administrators did.
+    pub audit: Vec<AuditEntry>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Someone new.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Random.
+    pub public_id: UserId,
+    /// Their address.
+    pub email: Email,
+    /// What they are called.
+    pub name: PersonName,
+    /// The hash of their password, in PHC form; absent where they have none.
+    pub password_hash: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// When they came.
+    pub created_at: Timestamp,
+}
+
+/// Someone who is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Their account.
+    pub account: AccountId,
+    /// As people and programs see them.
+    pub public_id: UserId,
+    /// Their address.
+    pub email: Email,
+    /// What they are called.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// When they came.
+    pub created_at: Timestamp,
+}
+
+/// One line of a list of people.
+#[derive(Clone, Debug)]
+pub struct UserLine {
+    /// Who.
+    pub user: User,
+    /// What they have, as of the last booking.
+    pub balance: Credits,
+    /// Their plan.
+    pub plan: Option<PlanId>,
+}
+
+/// Who may sign in.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// By account.
+    async fn find_user(&self, account: AccountId) -> StoreResult<Option<User>>;
+    /// By the id that leaves the server.
+    async fn find_user_by_public_id(&self, id: &UserId) -> StoreResult<Option<User>>;
+    /// By address, with the hash of the password.
+    async fn find_login(&self, email: &Email) -> StoreResult<Option<(User, Option<String>)>>;
+    /// Those whose address, name or id contains the text, newest first; everyone where it is empty.
+    async fn search_users(&self, text: &str, limit: u32) -> StoreResult<Vec<UserLine>>;
+    /// Changes what someone may do, with its audit row; `false` where there is nobody of that address.
+    async fn set_role(&self, email: &Email, role: Role, entry: &AuditEntry) -> StoreResult<bool>;
+}
+
+/// What an administrator or the system did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// To whose account.
+    pub account: Option<AccountId>,
+    /// The row of history that it explains.
+    pub seq: Option<Seq>,
+    /// Who.
+    pub actor: String,
+    /// What: `adjust`, `promote` ...
+    pub action: String,
+    /// The particulars.
+    pub detail: serde_json::Value,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// One line of an account's history: a row of it, or a hold that did not become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryEntry {
+    /// A movement.
+    Transaction(Transaction),
+    /// A reservation that is pending, was released or has expired.
+    Hold(Hold),
+}
+
+impl HistoryEntry {
+    /// Its number.
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::Transaction(row) => row.seq,
+            Self::Hold(hold) => hold.id.0,
+        }
+    }
+}
+
+/// Which lines of history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryFilter {
+    /// All of them.
+    #[default]
+    Everything,
+    /// Movements of one type.
+    Only(TransactionType),
+    /// Holds that are pending, released or expired.
+    Holds,
+}
+
+/// What has happened.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Lines below a number (all where absent), newest first.
+    async fn list_history(
+        &self,
+        account: AccountId,
+        filter: HistoryFilter,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> StoreResult<Vec<HistoryEntry>>;
+    /// What administrators did to an account, newest first.
+    async fn list_audit(&self, account: AccountId, limit: u32) -> StoreResult<Vec<AuditEntry>>;
+}
+
+/// What an order is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderItem {
+    /// A subscription.
+    Plan {
+        /// Which.
+        plan: PlanId,
+        /// Paid how often.
+        interval: Interval,
+    },
+    /// A one-time purchase.
+    Pack(PlanId),
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderStatus {
+    /// Nobody has paid yet.
+    Pending,
+    /// It was paid, and granted.
+    Paid,
+    /// The payment was declined; it may be tried again.
+    Declined,
+}
+
+/// A purchase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Random.
+    pub id: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// What for.
+    pub item: OrderItem,
+    /// Credits at once: those of the pack, or of the plan's first month.
+    pub credits: Credits,
+    /// What it costs.
+    pub amount: Cents,
+    /// What became of it.
+    pub status: OrderStatus,
+    /// Where to go afterwards, a path on this site.
+    pub return_to: Option<String>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it was paid or declined.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// What is for sale, and what was bought.
+#[async_trait]
+pub trait Shop: Send + Sync {
+    /// The catalogue that rules, with its version; `None` in a new database.
+    async fn read_catalogue(&self) -> StoreResult<Option<(i64, Catalogue)>>;
+    /// Adds the next version and returns its number.
+    async fn add_catalogue(&self, catalogue: &Catalogue, now: Timestamp) -> StoreResult<i64>;
+    /// Writes down a purchase that was begun.
+    async fn add_order(&self, order: &Order) -> StoreResult<()>;
+    /// An order by its id.
+    async fn find_order(&self, id: &OrderId) -> StoreResult<Option<Order>>;
+    /// Marks a pending order as declined.
+    async fn decline_order(&self, id: &OrderId, now: Timestamp) -> StoreResult<()>;
+}
+
+/// Something that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// Unguessable, with the ending of its file.
+    pub name: String,
+    /// Whose.
+    pub account: AccountId,
+    /// By which feature.
+    pub feature: FeatureId,
+    /// From what.
+    pub prompt: String,
+    /// An answer in words, or absent where there is a file.
+    pub answer: Option<String>,
+    /// What kind of file.
+    pub content_type: String,
+    /// What it cost.
+    pub credits_used: Credits,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it goes.
+    pub expires_at: Timestamp,
+}
+
+/// What people made.
+#[async_trait]
+pub trait Creations: Send + Sync {
+    /// Keeps one.
+    async fn add_creation(&self, creation: &Creation) -> StoreResult<()>;
+    /// One by its name, unless it has gone.
+    async fn find_creation(&self, name: &str, now: Timestamp) -> StoreResult<Option<Creation>>;
+    /// The newest of an account that have not gone.
+    async fn list_creations(&self, account: AccountId, now: Timestamp, limit: u32) -> StoreResult<Vec<Creation>>;
+    /// The names of those whose time is over, at most `limit`.
+    async fn list_expired_creations(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<String>>;
+    /// Forgets one; its file is gone already.
+    async fn remove_creation(&self, name: &str) -> StoreResult<()>;
+}
+
+/// The result of checking every account against its history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// How many accounts were checked.
+    pub accounts: i64,
+    /// What all of them have together.
+    pub balance: i64,
+    /// One sentence for each thing that does not fit.
+    pub flaws: Vec<String>,
+}
+
+impl Books {
+    /// Whether everything fits.
+    pub fn balance_out(&self) -> bool {
+        self.flaws.is_empty()
+    }
+}

@@ -1,0 +1,11 @@
+//! HTTP: routes, what stands before them, and the connections themselves.
+
+pub mod cross_site;
+pub mod document;
+pub mod fn_status;
+pub mod headers;
+pub mod hydration;
+pub mod isolation;
+pub mod patience;
+pub mod router;
+pub mod serve;

@@ -1,0 +1,118 @@
+//! Which address leads where, and what every request passes on its way.
+
+use super::document::shell;
+use super::patience::{self, PAGE_TIME_LIMIT};
+use super::{cross_site, fn_status, headers, hydration, isolation};
+use crate::app::App;
+use crate::server::config::Config;
+use crate::server::services::{ServiceError, Services};
+use axum::extract::{Path, State};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use leptos::prelude::*;
+use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower_sessions::SessionManagerLayer;
+use tower_sessions_sqlx_store::SqliteStore as SessionStore;
+
+/// The largest body of a form, in bytes: the longest prompt, percent-encoded, and the path back beside it.
+pub const MAX_FORM_BYTES: usize = 64 * 1024;
+/// How long a client may take between two parts of a body.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+/// Answers below this many bytes are not worth compressing.
+const MIN_COMPRESSED_BYTES: u16 = 1_024;
+
+/// How the site was built and where its files are.
+pub fn site_options(config: &Config) -> LeptosOptions {
+    let mut options = LeptosOptions::builder()
+        .output_name("scrip")
+        .site_root(config.site_root.to_string_lossy().into_owned())
+        .site_pkg_dir("pkg")
+        .site_addr(config.site_addr)
+        .build();
+    // Development builds have no hashes in their names.
+    options.hash_files = hydration::hash_file(&options).is_file();
+    options
+}
+
+/// All routes.
+pub fn build(services: Services, sessions: SessionManagerLayer<SessionStore>, config: &Config) -> Router {
+    let options = site_options(config);
+    let provide = {
+        let services = services.clone();
+        move || provide_context(services.clone())
+    };
+    let page = {
+        let options = options.clone();
+        move || shell(options.clone())
+    };
+    let files = ServeDir::new(config.site_root.join("pkg")).precompressed_br().precompressed_gzip();
+    let is_https = config.is_https();
+    Router::new()
+        .leptos_routes_with_context(&options, generate_route_list(App), provide.clone(), page)
+        .fallback(file_and_error_handler_with_context(provide, shell))
+        .layer(from_fn(isolation::isolate))
+        .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
+        .layer(sessions)
+        .route("/media/{name}", get(read_media))
+        .nest_service("/pkg", Router::new().fallback_service(files).layer(cache_for(options.hash_files)))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(is_ready))
+        .layer(
+            CompressionLayer::new().compress_when(
+                SizeAbove::new(MIN_COMPRESSED_BYTES)
+                    .and(NotForContentType::IMAGES)
+                    .and(NotForContentType::const_new("audio/")),
+            ),
+        )
+        .layer(from_fn(fn_status::set_status_of_errors))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIME_LIMIT))
+        .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
+        .layer(from_fn(cross_site::refuse_cross_site))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn(move |request, next| headers::add_security_headers(is_https, request, next)))
+        .layer(Extension(services))
+        .with_state(options)
+}
+
+/// Files with a hash in their name never change; those without are asked for each time.
+fn cache_for(hashed: bool) -> SetResponseHeaderLayer<HeaderValue> {
+    let words = if hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static(words))
+}
+
+async fn read_media(Extension(services): Extension<Services>, Path(name): Path<String>) -> Response {
+    match services.read_media(&name).await {
+        Ok((content_type, bytes)) => {
+            let private = HeaderValue::from_static("private, max-age=3600");
+            ([(CONTENT_TYPE, content_type)], [(CACHE_CONTROL, private)], bytes).into_response()
+        }
+        Err(ServiceError::NotFound) => (StatusCode::NOT_FOUND, "There is nothing here.").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a file could not be read");
+            (StatusCode::SERVICE_UNAVAILABLE, "Please try again.").into_response()
+        }
+    }
+}
+
+/// Ready means that the database answers.
+async fn is_ready(State(_): State<LeptosOptions>, Extension(services): Extension<Services>) -> Response {
+    match services.check_database().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+        }
+    }
+}
