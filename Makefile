@@ -3,7 +3,7 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev test check unit end2end fmt clean
+.PHONY: help setup build run dev test test-long check unit end2end fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ dev: setup ## serve, and build again at each change
 test: ## everything: format, lints, Rust tests, end-to-end
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory check unit end2end
+
+test-long: ## what takes longer than half an hour: 500 kills on each database
+	@scripts/setup.sh test
+	TEST_KILLS=500 $(TOOLS) cargo test --locked --features ssr --test crash
 
 check: # format and lints for both targets; warnings are errors
 	$(TOOLS) cargo fmt --check

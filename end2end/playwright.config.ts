@@ -6,7 +6,7 @@ const port = 3917;
 export default defineConfig({
   testDir: "tests",
   timeout: 180_000,
-  expect: { timeout: 15_000 },
+  expect: { timeout: 30_000 },
   workers: 2,
   fullyParallel: true,
   forbidOnly: !!process.env.CI,

@@ -2,7 +2,8 @@
 # Installs what building and testing need, and skips what is there. Run by `make`; safe to run again.
 #
 #   scripts/setup.sh build     the Rust target for the browser, cargo-leptos, wasm-bindgen, wasm-opt
-#   scripts/setup.sh test      these, and Node packages and Chromium for the end-to-end tests
+#   scripts/setup.sh test      these, PostgreSQL's server and strace for the Rust tests, and Node packages and
+#                              Chromium for the end-to-end tests
 #
 # Two ways, tried in this order for each part: the quick one of a usual developer's machine (rustup,
 # prebuilt tools), and for a Debian machine that reaches only package registries, Debian's packages and
@@ -139,8 +140,10 @@ setup_cargo_leptos() {
         cargo-leptos "$LEPTOS_BIN" && return
     say "building cargo-leptos from source (about 6 minutes on two cores, once per machine)"
     [ "$(newest_cargo)" = cargo ] || install_debian_rust
+    # Beside the other tools: its last crates build one after the other and leave a core idle.
     # shellcheck disable=SC2046
-    install_from_source $(newest_cargo) install cargo-leptos --version $LEPTOS_VERSION --locked "${LEPTOS_BIN%/bin}"
+    install_from_source $(newest_cargo) install cargo-leptos --version $LEPTOS_VERSION --locked "${LEPTOS_BIN%/bin}" &
+    BUILDING_LEPTOS=$!
 }
 
 setup_wasm_bindgen() {
@@ -170,6 +173,40 @@ setup_wasm_opt() {
     setup_node
     say "installing wasm-opt (npm's binaryen $BINARYEN_VERSION)"
     npm install --silent --no-audit --no-fund --prefix "${WASM_OPT_BIN%/node_modules/.bin}" "binaryen@$BINARYEN_VERSION"
+}
+
+# --- For the Rust tests -----------------------------------------------------------------------------
+
+# Where initdb is, which comes with the server; Debian and Homebrew leave it out of PATH. The tests look in the
+# same places (tests/common/postgres.rs).
+find_postgres() {
+    command -v initdb && return
+    local pattern found
+    for pattern in "/usr/lib/postgresql/*" "/opt/homebrew/opt/postgresql*" "/usr/local/opt/postgresql*"; do
+        found=$(compgen -G "$pattern/bin/initdb" | sort -V | tail -n 1 || true)
+        [ -n "$found" ] && echo "$found" && return
+    done
+    return 1
+}
+
+setup_postgres() {
+    find_postgres >/dev/null && return
+    [ "$(uname -s)" != Darwin ] || die "Please install PostgreSQL (brew install postgresql@16)"
+    # Debian's package starts a server of its own at once, unless this stands there before it comes. The tests
+    # start theirs themselves.
+    local config=/etc/postgresql-common/createcluster.conf
+    if has apt-get && [ ! -e "$config" ]; then
+        as_root mkdir -p "${config%/*}"
+        echo "create_main_cluster = false" | as_root tee "$config" >/dev/null
+    fi
+    debian_install postgresql
+    find_postgres >/dev/null || die "Please install PostgreSQL's server."
+}
+
+# One test counts how often the program waits for the disk. Only Linux has strace, and only there it runs.
+setup_strace() {
+    [ "$(uname -s)" = Linux ] || return 0
+    has strace || debian_install strace
 }
 
 # --- For the end-to-end tests -----------------------------------------------------------------------
@@ -203,13 +240,19 @@ NEED="${1:-build}"
 [ "$NEED" = build ] || [ "$NEED" = test ] || die "usage: scripts/setup.sh build|test"
 started=$SECONDS
 BROWSER=""
+BUILDING_LEPTOS=""
 say "looking for what building needs (seconds where it is there; about 10 minutes on a bare machine)"
 setup_compiler
 setup_rust
 setup_cargo_leptos
 setup_wasm_bindgen
 setup_wasm_opt
-[ "$NEED" = test ] && setup_end2end
+[ -z "$BUILDING_LEPTOS" ] || wait "$BUILDING_LEPTOS" || die "cargo-leptos could not be built; see above."
+if [ "$NEED" = test ]; then
+    setup_postgres
+    setup_strace
+    setup_end2end
+fi
 
 mkdir -p target
 {

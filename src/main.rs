@@ -1,19 +1,17 @@
-//! The command line: one program that serves, migrates and looks after people.
+//! The program: it reads the command line and the settings, starts the log, and serves or hands over to `cli`.
+
+mod cli;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use scrip::domain::identity::{Email, Role};
+use cli::CommandError;
 use scrip::server::config::{self, Config, ConfigError, LogFormat, Settings};
-use scrip::server::services::{ServiceError, SignUpForm};
-use scrip::server::start::{self, Core, Running, StartError};
-use scrip::server::store::sqlite::SqliteStore;
+use scrip::server::start::{self, Core, Running};
+use scrip::server::store::SqlStore;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// The longest password that is read from standard input, in bytes; what follows is not looked at.
-const MAX_PASSWORD_INPUT: u64 = 4_096;
 
 /// A self-hosted credit system.
 #[derive(Parser)]
@@ -32,46 +30,8 @@ enum Command {
     Serve,
     /// Bring the database up to this version, and leave.
     Migrate,
-    /// Look after people.
-    #[command(subcommand)]
-    Users(UsersCommand),
-}
-
-#[derive(Subcommand)]
-enum UsersCommand {
-    /// Make a person with an account and the first credits. The password is asked for, or read from
-    /// standard input.
-    Create {
-        /// Their address.
-        #[arg(long)]
-        email: String,
-        /// What they are called; the part of the address before the @ where absent.
-        #[arg(long)]
-        name: Option<String>,
-        /// Make them an administrator.
-        #[arg(long)]
-        admin: bool,
-        /// Print for programs.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Make someone an administrator who has signed up.
-    Promote {
-        /// Their address.
-        #[arg(long)]
-        email: String,
-    },
-}
-
-/// Why a command did not do its work; printed as it is.
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error("{0}")]
-    Said(String),
+    #[command(flatten)]
+    Other(cli::Command),
 }
 
 #[tokio::main]
@@ -80,7 +40,12 @@ async fn main() -> ExitCode {
         Ok(command_line) => command_line,
         Err(error) => return fail(&error.into()),
     };
-    if let Err(error) = start_log(&command_line.settings) {
+    let default_log = match command_line.command {
+        None | Some(Command::Serve) => "info",
+        // What a command did it says itself.
+        Some(Command::Migrate | Command::Other(_)) => "warn",
+    };
+    if let Err(error) = start_log(&command_line.settings, default_log) {
         return fail(&error.into());
     }
     match run(command_line).await {
@@ -91,7 +56,7 @@ async fn main() -> ExitCode {
 
 fn fail(error: &CommandError) -> ExitCode {
     eprintln!("{error}");
-    ExitCode::FAILURE
+    error.exit_code()
 }
 
 async fn run(command_line: CommandLine) -> Result<(), CommandError> {
@@ -99,12 +64,7 @@ async fn run(command_line: CommandLine) -> Result<(), CommandError> {
     match command_line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::Migrate => migrate(config).await,
-        Command::Users(UsersCommand::Create { email, name, admin, json }) => {
-            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-            let role = if admin { Role::Admin } else { Role::User };
-            create_user(config, &email, &name, role, json).await
-        }
-        Command::Users(UsersCommand::Promote { email }) => promote(config, &email).await,
+        Command::Other(command) => cli::run(command, &config).await,
     }
 }
 
@@ -139,11 +99,12 @@ fn settings_file(arguments: impl Iterator<Item = OsString>) -> Option<std::path:
     named.or_else(|| std::env::var_os("SCRIP_CONFIG").map(Into::into))
 }
 
-fn start_log(settings: &Settings) -> Result<(), ConfigError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
+fn start_log(settings: &Settings, default: &str) -> Result<(), ConfigError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(settings.log.as_deref().unwrap_or(default))
         .map_err(|error| ConfigError(format!("SCRIP_LOG cannot be understood: {error}.")))?;
     // To standard error: what a command prints for programs stays alone on standard output.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -181,57 +142,9 @@ async fn wait_for_signal(stop: CancellationToken) {
 }
 
 async fn migrate(config: Config) -> Result<(), CommandError> {
-    let opened = SqliteStore::open(&config.database).await;
+    let opened = SqlStore::open(&config.database).await;
     let store = opened.map_err(|error| CommandError::Said(format!("The database cannot be migrated: {error}.")))?;
     store.close().await;
-    println!("The database {} is up to date.", config.database.display());
+    println!("The database {} is up to date.", config.database.without_password());
     Ok(())
-}
-
-async fn create_user(config: Config, email: &str, name: &str, role: Role, json: bool) -> Result<(), CommandError> {
-    let form = SignUpForm::parse(email, name, read_password()?).map_err(said)?;
-    let core = Core::open(&config).await?;
-    let created = core.services.create_user(form, role).await;
-    core.close().await;
-    let (_, id) = created.map_err(said)?;
-    if json {
-        println!("{}", serde_json::json!({ "id": id, "email": email.trim().to_lowercase(), "role": role }));
-    } else {
-        println!("{email} has an account now, as {}. Id: {id}", role.as_str());
-    }
-    Ok(())
-}
-
-async fn promote(config: Config, email: &str) -> Result<(), CommandError> {
-    let email = Email::parse(email).ok_or_else(|| CommandError::Said(format!("{email} is not an e-mail address.")))?;
-    let core = Core::open(&config).await?;
-    let promoted = core.services.promote(&email).await;
-    core.close().await;
-    promoted.map_err(|error| match error {
-        ServiceError::NotFound => CommandError::Said(format!("Nobody has signed up as {email}.")),
-        other => said(other),
-    })?;
-    println!("{email} is an administrator now.");
-    Ok(())
-}
-
-fn said(error: ServiceError) -> CommandError {
-    let words = match error {
-        ServiceError::Invalid { field, problem } => scrip::api::ApiError::Invalid { field, problem }.message(),
-        ServiceError::AddressTaken => "This address has an account already.".to_owned(),
-        other => format!("That did not work: {other}."),
-    };
-    CommandError::Said(words)
-}
-
-/// Asks at a terminal, else reads a line from standard input; never from an argument, which every user
-/// of the machine could see.
-fn read_password() -> Result<String, CommandError> {
-    let unreadable = |error: std::io::Error| CommandError::Said(format!("The password cannot be read: {error}."));
-    if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password (at least 8 characters): ").map_err(unreadable);
-    }
-    let mut text = String::new();
-    std::io::stdin().take(MAX_PASSWORD_INPUT).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -1,132 +1,15 @@
 //! The real server on a free port, over HTTP: what anybody can send, and what they get.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
+use common::server::{PASSWORD, TestServer, Visitor};
 use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use scrip::domain::Credits;
-use scrip::domain::identity::Role;
-use scrip::server::config::{Config, Mode, Payments};
-use scrip::server::services::SignUpForm;
-use scrip::server::start::{Core, Running};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
-
-const PASSWORD: &str = "correct horse battery";
-
-/// A server of its own, on a port of its own, with a database of its own.
-struct TestServer {
-    base: String,
-    folder: TempDir,
-    stop: CancellationToken,
-    serving: JoinHandle<()>,
-}
-
-impl TestServer {
-    async fn start() -> Self {
-        Self::start_with(|_| {}).await
-    }
-
-    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = config_in(&folder);
-        change(&mut config);
-        let core = Core::open(&config).await.unwrap();
-        let admin = SignUpForm::parse("admin@example.com", "Admin", PASSWORD.into()).unwrap();
-        core.services.create_user(admin, Role::Admin).await.unwrap();
-        let running = Running::assemble(core, &config).await.unwrap();
-        let listener = TcpListener::bind(config.site_addr).await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(running.serve(listener, stop.clone()));
-        Self { base, folder, stop, serving }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.serving.await.unwrap();
-    }
-}
-
-fn config_in(folder: &TempDir) -> Config {
-    let site_root = folder.path().join("site");
-    std::fs::create_dir_all(site_root.join("pkg")).unwrap();
-    std::fs::write(site_root.join("robots.txt"), "User-agent: *\n").unwrap();
-    Config {
-        database: folder.path().join("scrip.db"),
-        media_dir: folder.path().join("media"),
-        site_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
-        site_root,
-        mode: Mode::Development,
-        payments: Payments::Demo,
-        public_url: None,
-        preset: "creator".into(),
-        signup_credits: None,
-        first_admin: None,
-    }
-}
-
-/// Someone with a browser's cookies, who does not follow redirects by themselves.
-struct Visitor<'a> {
-    server: &'a TestServer,
-    client: Client,
-}
-
-impl<'a> Visitor<'a> {
-    fn new(server: &'a TestServer) -> Self {
-        // Longer than any limit of the server: what hangs fails its test.
-        let patience = std::time::Duration::from_secs(60);
-        let client = Client::builder().cookie_store(true).redirect(Policy::none()).timeout(patience).build().unwrap();
-        Self { server, client }
-    }
-
-    async fn signed_up(server: &'a TestServer, email: &str) -> Self {
-        let visitor = Self::new(server);
-        let answer = visitor.send("sign_up", &[("name", "Ann"), ("email", email), ("password", PASSWORD)]).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
-        visitor
-    }
-
-    async fn admin(server: &'a TestServer) -> Self {
-        let visitor = Self::new(server);
-        let answer = visitor.send("sign_in", &[("email", "admin@example.com"), ("password", PASSWORD)]).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        visitor
-    }
-
-    /// Calls a server function as the browser's program does.
-    async fn send(&self, function: &str, form: &[(&str, &str)]) -> Response {
-        let request = self.client.post(self.server.url(&format!("/fn/{function}"))).form(form);
-        request.header(ACCEPT, "application/json").send().await.unwrap()
-    }
-
-    /// Sends a form as a browser without JavaScript does.
-    async fn submit(&self, function: &str, form: &[(&str, &str)]) -> Response {
-        let request = self.client.post(self.server.url(&format!("/fn/{function}"))).form(form);
-        request.header(ACCEPT, "text/html").send().await.unwrap()
-    }
-
-    async fn get(&self, path: &str) -> Response {
-        self.client.get(self.server.url(path)).header(ACCEPT, "text/html").send().await.unwrap()
-    }
-
-    async fn load(&self, function: &str) -> serde_json::Value {
-        let request = self.client.get(self.server.url(&format!("/fn/{function}")));
-        request.header(ACCEPT, "application/json").send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn available(&self) -> i64 {
-        self.load("load_session").await["user"]["balance"]["available"].as_i64().unwrap()
-    }
-}
+use scrip::server::config::Payments;
+use tokio::task::JoinSet;
 
 fn code_of(answer: &str) -> String {
     let json: serde_json::Value = serde_json::from_str(answer).unwrap_or_else(|_| panic!("no JSON: {answer}"));
@@ -438,8 +321,8 @@ async fn a_failed_generation_is_given_back_and_stands_in_the_history() {
     assert_eq!(code_of(&answer.text().await.unwrap()), "generation_failed");
     assert_eq!(ann.available().await, 60);
     let lines = ann.load("load_history?only=hold").await["lines"].clone();
-    assert_eq!(lines[0]["hold"]["status"], "released");
-    assert_eq!(lines[0]["hold"]["reason"], "it failed on purpose");
+    assert_eq!(lines[0]["hold"]["hold"]["status"], "released");
+    assert_eq!(lines[0]["hold"]["hold"]["reason"], "it failed on purpose");
     server.stop().await;
 }
 
@@ -456,7 +339,7 @@ async fn a_caller_that_goes_away_is_not_charged() {
     going.abort();
     wait_for_hold(&ann, "released").await;
     let lines = ann.load("load_history?only=hold").await["lines"].clone();
-    assert_eq!(lines[0]["hold"]["reason"], "the caller went away");
+    assert_eq!(lines[0]["hold"]["hold"]["reason"], "the caller went away");
     assert_eq!(ann.available().await, 60);
     server.stop().await;
 }
@@ -472,11 +355,10 @@ async fn what_is_delivered_is_charged_and_nothing_else_whenever_the_caller_hangs
         let _ = tokio::time::timeout(patience, sending).await;
     }
     // Stopping waits for everything that was begun, however its caller left.
-    let store_path = server.folder.path().join("scrip.db");
-    let folder = server.folder;
+    let (folder, database) = (server.folder, server.database);
     server.stop.cancel();
     server.serving.await.unwrap();
-    let store = scrip::server::store::sqlite::SqliteStore::open(&store_path).await.unwrap();
+    let store = scrip::server::store::SqlStore::open(&database).await.unwrap();
     let account = scrip::domain::AccountId(2);
     let read = scrip::server::store::LedgerStore::read_account(&store, account).await.unwrap().unwrap();
     let start = scrip::domain::Timestamp::default();
@@ -490,7 +372,7 @@ async fn wait_for_hold(visitor: &Visitor<'_>, status: &str) {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let lines = visitor.load("load_history?only=hold").await["lines"].clone();
-        if lines[0]["hold"]["status"] == status {
+        if lines[0]["hold"]["hold"]["status"] == status {
             return;
         }
         assert!(tokio::time::Instant::now() < deadline, "no {status} hold: {lines}");
@@ -541,13 +423,13 @@ async fn a_stop_answers_what_is_under_way_and_the_books_balance_afterwards() {
     let going =
         tokio::spawn(ann.client.post(server.url("/fn/generate")).form(&form).header(ACCEPT, "application/json").send());
     wait_for_hold(&ann, "pending").await;
-    let database: PathBuf = server.folder.path().join("scrip.db");
+    let database = server.database.clone();
     server.stop.cancel();
     assert_eq!(going.await.unwrap().unwrap().status(), StatusCode::OK);
     server.serving.await.unwrap();
-    let store = scrip::server::store::sqlite::SqliteStore::open(&database).await.unwrap();
+    let store = scrip::server::store::SqlStore::open(&database).await.unwrap();
     let books = scrip::server::store::LedgerStore::check_books(&store).await.unwrap();
-    assert!(books.balance_out() && books.balance == 60 + 55, "{books:?}");
+    assert!(books.balance_out() && books.totals.remaining == 60 + 55, "{books:?}");
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ CREATE TABLE accounts (
     id       INTEGER PRIMARY KEY REFERENCES users (id),
     balance  INTEGER NOT NULL DEFAULT 0 CHECK (balance BETWEEN 0 AND 9007199254740991),
     held     INTEGER NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND balance),
+    -- What a clawback found spent already, and the next credits pay off.
+    debt     INTEGER NOT NULL DEFAULT 0 CHECK (debt BETWEEN 0 AND 9007199254740991),
     -- The number of the last change. Numbers only rise.
     last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0)
 ) STRICT;
@@ -41,10 +43,17 @@ CREATE TABLE grants (
     amount     INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
     remaining  INTEGER NOT NULL CHECK (remaining BETWEEN 0 AND amount),
     held       INTEGER NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND remaining),
+    -- How much of it ended unspent.
+    expired    INTEGER NOT NULL DEFAULT 0 CHECK (expired BETWEEN 0 AND amount),
+    -- How much of it was taken back, from what remained of it or as debt.
+    clawed_back INTEGER NOT NULL DEFAULT 0 CHECK (clawed_back BETWEEN 0 AND amount),
     expires_at INTEGER,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
+
+-- What ends is looked for by the job that books what is due.
+CREATE INDEX grants_end ON grants (expires_at) WHERE expires_at IS NOT NULL AND remaining > 0;
 
 -- A payment, a month or a sign-up grants once, whoever asks and however often.
 CREATE UNIQUE INDEX grants_reference ON grants (source, reference) WHERE reference IS NOT NULL;
@@ -53,7 +62,7 @@ CREATE TRIGGER grants_keep_their_terms BEFORE UPDATE ON grants
 WHEN new.account_id <> old.account_id OR new.id <> old.id OR new.source <> old.source
     OR new.reference IS NOT old.reference OR new.amount <> old.amount
     OR new.expires_at IS NOT old.expires_at OR new.created_at <> old.created_at
-BEGIN SELECT RAISE(ABORT, 'of a grant only what remains and what is held may change'); END;
+BEGIN SELECT RAISE(ABORT, 'of a grant only what remains, is held, has expired or was taken back may change'); END;
 
 CREATE TRIGGER grants_stay BEFORE DELETE ON grants
 BEGIN SELECT RAISE(ABORT, 'a grant is never deleted'); END;
@@ -74,6 +83,7 @@ CREATE TABLE holds (
     rate_version INTEGER,
     description  TEXT    NOT NULL,
     actor        TEXT    NOT NULL,
+    metadata     TEXT    CHECK (json_valid(metadata)),
     reason       TEXT,
     deadline     INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
@@ -105,19 +115,24 @@ CREATE TABLE transactions (
     account_id    INTEGER NOT NULL REFERENCES accounts (id),
     seq           INTEGER NOT NULL CHECK (seq > 0),
     type          TEXT    NOT NULL CHECK (type IN ('credit', 'debit', 'refund', 'purchase', 'expiry', 'clawback')),
-    cause         TEXT    NOT NULL CHECK (cause IN ('grant', 'charge', 'capture', 'refund', 'adjust', 'expire')),
-    amount        INTEGER NOT NULL CHECK (amount <> 0),
+    cause         TEXT    NOT NULL CHECK (cause IN
+        ('grant', 'charge', 'capture', 'refund', 'adjust', 'expire', 'clawback', 'repay', 'reset', 'undo')),
+    amount        INTEGER NOT NULL,
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN 0 AND 9007199254740991),
+    debt_after    INTEGER NOT NULL CHECK (debt_after BETWEEN 0 AND 9007199254740991),
     feature       TEXT,
     units         INTEGER,
     rate_version  INTEGER,
     description   TEXT    NOT NULL,
     actor         TEXT    NOT NULL,
+    metadata      TEXT    CHECK (json_valid(metadata)),
     hold_id       INTEGER,
     refund_of     INTEGER,
     created_at    INTEGER NOT NULL,
     PRIMARY KEY (account_id, seq),
-    CHECK ((type IN ('credit', 'refund', 'purchase')) = (amount > 0)),
+    -- A clawback or an undone reset of credits that were all spent moves nothing: it only makes the debt.
+    CHECK (CASE WHEN type IN ('credit', 'refund', 'purchase') THEN amount > 0
+        WHEN cause IN ('clawback', 'undo') THEN amount <= 0 ELSE amount < 0 END),
     FOREIGN KEY (account_id, refund_of) REFERENCES transactions (account_id, seq),
     FOREIGN KEY (account_id, hold_id) REFERENCES holds (account_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -145,6 +160,8 @@ CREATE TABLE draws (
     position   INTEGER NOT NULL CHECK (position >= 0),
     grant_id   INTEGER NOT NULL,
     amount     INTEGER NOT NULL CHECK (amount <> 0),
+    -- The transaction's: PostgreSQL can cut history into parts by time only where every key has it.
+    created_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, seq, position),
     FOREIGN KEY (account_id, seq) REFERENCES transactions (account_id, seq),
     FOREIGN KEY (account_id, grant_id) REFERENCES grants (account_id, id)
@@ -167,8 +184,8 @@ CREATE TABLE idempotency_keys (
     key         TEXT    NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     -- SHA-256 of the request, in hexadecimal.
     fingerprint TEXT    NOT NULL,
-    -- The outcome, as JSON.
-    answer      TEXT    NOT NULL CHECK (json_valid(answer)),
+    -- What the caller was told, byte for byte.
+    answer      TEXT    NOT NULL,
     created_at  INTEGER NOT NULL,
     PRIMARY KEY (account_id, key)
 ) STRICT, WITHOUT ROWID;
@@ -190,8 +207,13 @@ CREATE TABLE allowances (
     reference         TEXT    NOT NULL,
     credits_per_month INTEGER NOT NULL CHECK (credits_per_month BETWEEN 0 AND 9007199254740991),
     anchor            INTEGER NOT NULL,
-    next_month        INTEGER NOT NULL CHECK (next_month >= 0)
+    next_month        INTEGER NOT NULL CHECK (next_month >= 0),
+    -- When that month begins; absent where the plan has no monthly credits. Only the job that books what is
+    -- due looks here; the rule is the program's.
+    next_at           INTEGER
 ) STRICT;
+
+CREATE INDEX allowances_due ON allowances (next_at) WHERE next_at IS NOT NULL;
 
 -- What administrators and the system did, and why.
 CREATE TABLE audit (

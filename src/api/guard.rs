@@ -131,7 +131,7 @@ pub fn from_service(error: ServiceError) -> ApiError {
             ApiError::Insufficient { feature, required, available }
         }
         ServiceError::GenerationFailed(_) => ApiError::GenerationFailed,
-        ServiceError::NotFound => ApiError::NotFound,
+        ServiceError::NotFound | ServiceError::NoPrice { .. } => ApiError::NotFound,
         ServiceError::NotForSale => ApiError::NotForSale,
         ServiceError::Refused(_) => ApiError::Refused,
         ServiceError::FormReused => ApiError::FormReused,

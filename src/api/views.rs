@@ -3,7 +3,7 @@
 use crate::domain::account::{Balance, Hold};
 use crate::domain::catalogue::{Catalogue, Interval, Plan};
 use crate::domain::rates::Rate;
-use crate::domain::{Cents, Credits, OrderId, PlanId, Timestamp, Transaction, UserId};
+use crate::domain::{Cents, Credits, Draw, OrderId, PlanId, Timestamp, Transaction, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs: the site, the time, and who is looking.
@@ -122,7 +122,12 @@ pub enum HistoryLine {
     /// A movement.
     Transaction(Box<Transaction>),
     /// A reservation that is pending, was released or has expired.
-    Hold(Box<Hold>),
+    Hold {
+        /// The reservation.
+        hold: Box<Hold>,
+        /// On which grants, each positive.
+        draws: Vec<Draw>,
+    },
 }
 
 /// A page of history.

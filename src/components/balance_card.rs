@@ -45,6 +45,15 @@ pub fn BalanceCard(
                         }
                     })}
             </dl>
+            {(!balance.debt.is_zero())
+                .then(|| {
+                    view! {
+                        <p class="note">
+                            {credit_count(balance.debt)}
+                            " of a returned payment were spent already. The next credits pay that off."
+                        </p>
+                    }
+                })}
             {balance
                 .next_reset
                 .map(|(at, amount)| {

@@ -3,6 +3,7 @@
 use crate::api::views::HistoryLine;
 use crate::components::{Moment, credit_count, signed_amount};
 use crate::domain::account::{Hold, HoldStatus};
+use crate::domain::credits::group_digits;
 use crate::domain::journal::{Cause, Draw};
 use crate::domain::{Transaction, TransactionType};
 use leptos::either::Either;
@@ -31,7 +32,7 @@ pub fn HistoryTable(
                     .into_iter()
                     .map(|line| match line {
                         HistoryLine::Transaction(row) => Either::Left(view! { <TransactionRow row=*row /> }),
-                        HistoryLine::Hold(hold) => Either::Right(view! { <HoldRow hold=*hold /> }),
+                        HistoryLine::Hold { hold, draws } => Either::Right(view! { <HoldRow hold=*hold draws=draws /> }),
                     })
                     .collect_view()}
             </tbody>
@@ -57,6 +58,8 @@ fn TransactionRow(row: Transaction) -> impl IntoView {
                         .map(|charge| {
                             view! { " · gives back " <a href=format!("#entry-{}", charge.0)>{format!("No. {}", charge.0)}</a> }
                         })}
+                    {row.hold.map(|hold| format!(" · was on hold as No. {}", hold.0.0))}
+                    {(!row.debt_after.is_zero()).then(|| format!(" · {} still owed", credit_count(row.debt_after)))}
                 </small>
             </td>
             <td role="cell" data-label="From or to">
@@ -73,7 +76,12 @@ fn TransactionRow(row: Transaction) -> impl IntoView {
 }
 
 #[component]
-fn Draws(draws: Vec<Draw>) -> impl IntoView {
+fn Draws(
+    draws: Vec<Draw>,
+    /// Shows an amount: what is reserved went neither in nor out.
+    #[prop(default = signed_amount)]
+    amount: fn(i64) -> String,
+) -> impl IntoView {
     view! {
         <ul class="draws">
             {draws
@@ -81,7 +89,7 @@ fn Draws(draws: Vec<Draw>) -> impl IntoView {
                 .map(|draw| {
                     view! {
                         <li>
-                            {draw.source.label()} " " <span class="number">{signed_amount(draw.amount)}</span>
+                            {draw.source.label()} " " <span class="number">{amount(draw.amount)}</span>
                             {draw
                                 .expires_at
                                 .map(|at| view! { <small>" until " <Moment at day_only=true /></small> })}
@@ -94,8 +102,9 @@ fn Draws(draws: Vec<Draw>) -> impl IntoView {
 }
 
 #[component]
-fn HoldRow(hold: Hold) -> impl IntoView {
+fn HoldRow(hold: Hold, draws: Vec<Draw>) -> impl IntoView {
     let seq = hold.id.0.0;
+    let is_pending = hold.status == HoldStatus::Pending;
     view! {
         <tr role="row" id=format!("entry-{seq}") class="is-hold" data-type="hold" data-status=hold.status.as_str()>
             <td role="cell" data-label="When">
@@ -106,9 +115,14 @@ fn HoldRow(hold: Hold) -> impl IntoView {
                 <span class="description">{hold.description.clone()}</span>
                 <small class="entry-number">
                     {format!("No. {seq}")} {hold.reason.clone().map(|reason| format!(" · {reason}"))}
+                    {is_pending
+                        .then(|| view! { " · goes back by itself at " <Moment at=hold.deadline /> })}
                 </small>
             </td>
-            <td role="cell" data-label="From or to">{credit_count(hold.amount)} " reserved"</td>
+            <td role="cell" data-label="From or to">
+                {credit_count(hold.amount)} {if is_pending { " reserved of" } else { " were reserved of" }}
+                <Draws draws=draws amount=group_digits />
+            </td>
             <td role="cell" data-label="Credits" class="amount">"0"</td>
             <td role="cell" data-label="Balance" class="amount">"–"</td>
         </tr>
@@ -118,6 +132,10 @@ fn HoldRow(hold: Hold) -> impl IntoView {
 const fn label_of(kind: TransactionType, cause: Cause) -> &'static str {
     match (kind, cause) {
         (_, Cause::Adjust) => "Adjusted",
+        (TransactionType::Expiry, Cause::Reset) => "Ended by a reset",
+        (_, Cause::Reset) => "Reset",
+        (_, Cause::Undo) => "Reset undone",
+        (_, Cause::Repay) => "Debt paid",
         (TransactionType::Credit, _) => "Added",
         (TransactionType::Debit, _) => "Spent",
         (TransactionType::Refund, _) => "Refunded",

@@ -98,6 +98,10 @@ text_id!(
     OrderId, 40, is_slug
 );
 text_id!(
+    /// A key of a program, by its public name: random.
+    ApiKeyId, 40, is_slug
+);
+text_id!(
     /// Chosen by the caller so that a repeated request is applied once.
     IdempotencyKey, 255, |character| character.is_ascii_graphic() || character == ' '
 );

@@ -3,6 +3,7 @@
 use crate::domain::account::Balance;
 use crate::domain::credits::Credits;
 use crate::domain::ids::{FeatureId, GrantId, HoldId, Seq};
+use crate::domain::metadata::Metadata;
 use crate::domain::operation::Source;
 use crate::domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,9 +64,31 @@ pub enum Cause {
     Adjust,
     /// A grant reached its end.
     Expire,
+    /// What a returned payment had granted was taken back.
+    Clawback,
+    /// New credits paid off the debt of a clawback.
+    Repay,
+    /// A month's credits were begun anew: the old ones ended, the new ones came.
+    Reset,
+    /// A reset was reversed.
+    Undo,
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Grant,
+        Self::Charge,
+        Self::Capture,
+        Self::Refund,
+        Self::Adjust,
+        Self::Expire,
+        Self::Clawback,
+        Self::Repay,
+        Self::Reset,
+        Self::Undo,
+    ];
+
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,14 +98,16 @@ impl Cause {
             Self::Refund => "refund",
             Self::Adjust => "adjust",
             Self::Expire => "expire",
+            Self::Clawback => "clawback",
+            Self::Repay => "repay",
+            Self::Reset => "reset",
+            Self::Undo => "undo",
         }
     }
 
     /// Takes the stored form.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Grant, Self::Charge, Self::Capture, Self::Refund, Self::Adjust, Self::Expire]
-            .into_iter()
-            .find(|cause| cause.as_str() == text)
+        Self::ALL.into_iter().find(|cause| cause.as_str() == text)
     }
 }
 
@@ -110,6 +135,14 @@ pub struct Draw {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Draw {
+    /// How many credits, whichever way.
+    pub fn magnitude(&self) -> Credits {
+        // The parts of a balance are within its range.
+        i64::try_from(self.amount.unsigned_abs()).ok().and_then(|n| Credits::new(n).ok()).unwrap_or(Credits::MAX)
+    }
+}
+
 /// One row of history; never changed once written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
@@ -126,12 +159,16 @@ pub struct Transaction {
     pub balance_before: Credits,
     /// The balance after.
     pub balance_after: Credits,
+    /// What is owed after it; see [`Cause::Clawback`].
+    pub debt_after: Credits,
     /// What was used, where something was.
     pub usage: Option<Usage>,
     /// One line for people.
     pub description: String,
-    /// Who did it: `user`, `admin:<id>`, `system` ...
+    /// Who did it: `user`, `job`, `key:<id>`, `admin:<id>`, `system` ...
     pub actor: String,
+    /// What the caller attached to it.
+    pub metadata: Option<Metadata>,
     /// The hold that it took, of a capture.
     pub hold: Option<HoldId>,
     /// The charge that it gives back, of a refund.

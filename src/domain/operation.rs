@@ -4,6 +4,7 @@ use crate::domain::account::{Allowance, Balance, Hold, HoldStatus};
 use crate::domain::credits::{CreditDelta, Credits};
 use crate::domain::ids::{GrantId, HoldId, PlanId, Seq};
 use crate::domain::journal::{Receipt, Usage};
+use crate::domain::metadata::Metadata;
 use crate::domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +129,8 @@ pub enum Operation {
         hold: HoldId,
         /// How many; all where absent.
         amount: Option<Credits>,
+        /// Who asks.
+        by: Settler,
     },
     /// Gives a hold back.
     Release {
@@ -135,12 +138,22 @@ pub enum Operation {
         hold: HoldId,
         /// Why, for the history.
         reason: String,
+        /// Who asks.
+        by: Settler,
     },
     /// Gives a charge back to the very grants that it drew from, last drawn first.
     Refund {
         /// The charge or capture.
         charge: Seq,
         /// How many; all that is left of it where absent.
+        amount: Option<Credits>,
+    },
+    /// Takes back what a payment granted that was returned since: first what is left of the grant, and what
+    /// was spent of it becomes debt, which the next credits pay off.
+    Clawback {
+        /// Which grant.
+        grant: GrantId,
+        /// How many; all that was not taken back yet, and did not end unspent, where absent.
         amount: Option<Credits>,
     },
     /// Changes the balance by an administrator's hand.
@@ -152,8 +165,80 @@ pub enum Operation {
         /// The plan that it was decided upon; refused where another is there by now.
         replaces: Option<PlanId>,
     },
+    /// Begins the month's credits anew: what is left of the old ones ends, the new ones last as long as the
+    /// old ones would have. Bought credits are untouched, and so is the day of the next month.
+    Reset {
+        /// Names the new grant, unique: the run, and the account in it.
+        reference: String,
+    },
+    /// Reverses a reset exactly: its grant is taken back, with what was spent of it, and what it had ended
+    /// comes back, as long as that month lasts.
+    UndoReset {
+        /// The grant that the reset opened.
+        grant: GrantId,
+    },
     /// Books what time alone has made true.
     RollForward,
+}
+
+impl Operation {
+    /// Its name, for the log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Grant(_) => "grant",
+            Self::Charge { .. } => "charge",
+            Self::Hold { .. } => "hold",
+            Self::Capture { .. } => "capture",
+            Self::Release { .. } => "release",
+            Self::Refund { .. } => "refund",
+            Self::Clawback { .. } => "clawback",
+            Self::Adjust(_) => "adjust",
+            Self::Subscribe { .. } => "subscribe",
+            Self::Reset { .. } => "reset",
+            Self::UndoReset { .. } => "undo_reset",
+            Self::RollForward => "roll_forward",
+        }
+    }
+
+    /// The grant that it opens, and the reference by which that happens only once.
+    pub fn granted_reference(&self) -> Option<(Source, &str)> {
+        match self {
+            Self::Grant(grant) => grant.reference.as_deref().map(|reference| (grant.source, reference)),
+            Self::Reset { reference } => Some((Source::Monthly, reference)),
+            Self::Charge { .. }
+            | Self::Hold { .. }
+            | Self::Capture { .. }
+            | Self::Release { .. }
+            | Self::Refund { .. }
+            | Self::Clawback { .. }
+            | Self::Adjust(_)
+            | Self::Subscribe { .. }
+            | Self::UndoReset { .. }
+            | Self::RollForward => None,
+        }
+    }
+}
+
+/// Who wants to settle a hold. To all others it looks as if there were no such hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settler {
+    /// The account's own person, by session or personal key: their own holds.
+    Owner,
+    /// A program that acts for the account: all but those of a running job.
+    Program,
+    /// The job that made it, or an administrator: any.
+    Anyone,
+}
+
+impl Settler {
+    /// Whether a hold with that maker is theirs to settle.
+    pub(super) fn may_settle(self, maker: &str) -> bool {
+        match self {
+            Self::Owner => maker == Memo::OWNER,
+            Self::Program => maker != Memo::JOB,
+            Self::Anyone => true,
+        }
+    }
 }
 
 /// Who asks, and in which words it stands in the history.
@@ -161,18 +246,31 @@ pub enum Operation {
 pub struct Memo {
     /// One line for people, at most [`Memo::MAX_DESCRIPTION_CHARS`].
     pub description: String,
-    /// Who: `user`, `admin:<id>`, `system` ...
+    /// Who: `user`, `job`, `key:<id>`, `admin:<id>`, `system` ...
     pub actor: String,
+    /// What the caller wants to find again with it.
+    pub metadata: Option<Metadata>,
 }
 
 impl Memo {
+    /// The actor of what the account's own person does.
+    pub const OWNER: &'static str = "user";
+    /// The actor of what a running job does for them.
+    pub const JOB: &'static str = "job";
     /// The longest description in characters; what is longer is cut.
     pub const MAX_DESCRIPTION_CHARS: usize = 300;
 
-    /// Puts the two together.
+    /// Puts the two together. Control characters are left out: a line is a line, and PostgreSQL takes no NUL.
     pub fn new(actor: impl Into<String>, description: &str) -> Self {
-        let description = description.chars().take(Self::MAX_DESCRIPTION_CHARS).collect();
-        Self { description, actor: actor.into() }
+        let visible = description.chars().filter(|character| !character.is_control());
+        let description = visible.take(Self::MAX_DESCRIPTION_CHARS).collect();
+        Self { description, actor: actor.into(), metadata: None }
+    }
+
+    /// The same, with what the caller wants to find again.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Option<Metadata>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// What the system does by itself.
@@ -238,6 +336,9 @@ pub enum Refusal {
     /// The balance would pass the largest number.
     #[error("the balance would be too large")]
     BalanceTooLarge,
+    /// A grant would have ended before it began.
+    #[error("a grant ends in the future")]
+    EndsInThePast,
     /// A hold lasts a second to a day.
     #[error("a hold lasts between 1 and 86,400 seconds")]
     HoldTime,
@@ -262,6 +363,27 @@ pub enum Refusal {
         /// What is left.
         refundable: Credits,
     },
+    /// No such grant in this account.
+    #[error("there is no such grant")]
+    NoSuchGrant,
+    /// More was to be taken back than the grant gave.
+    #[error("at most {reclaimable} credits can be taken back")]
+    ClawbackAboveGrant {
+        /// What is left to take back.
+        reclaimable: Credits,
+    },
+    /// The account has no plan with monthly credits.
+    #[error("there are no monthly credits to reset")]
+    NoMonthlyCredits,
+    /// No reset opened that grant.
+    #[error("there is no such reset")]
+    NoSuchReset,
+    /// A later reset has ended what is left of this one's credits.
+    #[error("a later reset has to be undone first")]
+    ResetFollowed,
+    /// The reset was undone before.
+    #[error("the reset was undone already")]
+    ResetUndone,
     /// Another plan began in the meantime.
     #[error("the plan has changed in the meantime")]
     PlanChanged,

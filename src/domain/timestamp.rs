@@ -60,6 +60,12 @@ impl Timestamp {
         self.to_calendar().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
     }
 
+    /// Takes a moment from outside, in RFC 3339 with any offset.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+    }
+
     /// `21 Nov 2026`.
     pub fn to_day(self) -> String {
         self.to_calendar().and_then(|moment| moment.format(DAY).ok()).unwrap_or_default()
@@ -80,8 +86,7 @@ mod tests {
     use super::*;
 
     fn moment(text: &str) -> Timestamp {
-        let parsed = OffsetDateTime::parse(text, &Rfc3339).unwrap();
-        Timestamp::from_millis(i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).unwrap())
+        Timestamp::parse_rfc3339(text).unwrap()
     }
 
     #[test]

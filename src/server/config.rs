@@ -3,6 +3,7 @@
 
 use crate::domain::Credits;
 use crate::domain::identity::Email;
+use crate::server::store::DatabaseUrl;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub enum LogFormat {
 /// The settings as they are given.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// The database: sqlite:///path/to/file.db. Without it, scrip.db in the data folder.
+    /// The database: sqlite:///path/to/file.db or postgres://user@host:port/name. Without it, scrip.db in the data folder.
     #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
@@ -85,9 +86,10 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_ADMIN_PASSWORD_FILE", global = true, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
 
-    /// What to log: error, warn, info, debug, or per module as in `info,scrip::server::ledger=debug`.
-    #[arg(long, env = "SCRIP_LOG", global = true, default_value = "info", value_name = "FILTER")]
-    pub log: String,
+    /// What to log: error, warn, info, debug, or per module as in `info,scrip::server::ledger=debug`. Without it,
+    /// info for `serve` and warn for all other commands.
+    #[arg(long, env = "SCRIP_LOG", global = true, value_name = "FILTER")]
+    pub log: Option<String>,
 
     /// How to log.
     #[arg(long, env = "SCRIP_LOG_FORMAT", global = true, default_value = "text")]
@@ -119,8 +121,8 @@ fn parse_email(text: &str) -> Result<Email, String> {
 /// The settings after they were checked and completed.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// Which database.
+    pub database: DatabaseUrl,
     /// The folder for what people make.
     pub media_dir: PathBuf,
     /// Where to listen.
@@ -179,13 +181,20 @@ impl Settings {
         })
     }
 
-    fn database_and_folder(&self) -> Result<(PathBuf, PathBuf), ConfigError> {
-        let Some(url) = self.database_url.as_deref() else {
+    fn database_and_folder(&self) -> Result<(DatabaseUrl, PathBuf), ConfigError> {
+        let default_folder = || -> Result<PathBuf, ConfigError> {
             let folder = self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
             make_folder(&folder)?;
-            return Ok((folder.join("scrip.db"), folder));
+            Ok(folder)
         };
-        let database = sqlite_path(url)?;
+        let database = match self.database_url.as_deref() {
+            None => {
+                let folder = default_folder()?;
+                return Ok((DatabaseUrl::Sqlite(folder.join("scrip.db")), folder));
+            }
+            Some(url) if is_postgres(url) => return Ok((DatabaseUrl::Postgres(url.to_owned()), default_folder()?)),
+            Some(url) => sqlite_path(url)?,
+        };
         let folder = match database.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             Some(_) | None => PathBuf::from("."),
@@ -199,7 +208,7 @@ impl Settings {
         }
         let data_dir = self.data_dir.clone().unwrap_or(folder);
         make_folder(&data_dir)?;
-        Ok((database, data_dir))
+        Ok((DatabaseUrl::Sqlite(database), data_dir))
     }
 }
 
@@ -208,12 +217,16 @@ fn make_folder(folder: &Path) -> Result<(), ConfigError> {
         .map_err(|error| ConfigError(format!("The folder {} cannot be made: {error}.", folder.display())))
 }
 
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
 fn sqlite_path(url: &str) -> Result<PathBuf, ConfigError> {
     match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
         Some("") => refuse("DATABASE_URL names no file. Write sqlite:///path/to/scrip.db."),
         Some(path) => Ok(PathBuf::from(path)),
         None => refuse(format!(
-            "DATABASE_URL has to start with sqlite://, as in sqlite:///path/to/scrip.db; it is {}.",
+            "DATABASE_URL has to start with sqlite:// or postgres://, as in sqlite:///path/to/scrip.db; it is {}.",
             url.split(':').next().unwrap_or_default()
         )),
     }

@@ -4,24 +4,35 @@
 use crate::server::services::Services;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tower_sessions::ExpiredDeletion;
-use tower_sessions_sqlx_store::SqliteStore as SessionStore;
 
-/// How often to look.
+/// How often to tidy up.
 const ROUND: Duration = Duration::from_secs(600);
+/// How often to book what time has made due in accounts that nobody looks at.
+const BOOKING_ROUND: Duration = Duration::from_secs(60);
 
 /// Runs until told to stop.
-pub async fn run(services: Services, sessions: SessionStore, stop: CancellationToken) {
+pub async fn run(services: Services, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
+    let mut booking_rounds = tokio::time::interval(BOOKING_ROUND);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = rounds.tick() => tidy(&services, &sessions).await,
+            _ = rounds.tick() => tidy(&services).await,
+            _ = booking_rounds.tick() => book_due(&services, &stop).await,
         }
     }
 }
 
-async fn tidy(services: &Services, sessions: &SessionStore) {
+async fn book_due(services: &Services, stop: &CancellationToken) {
+    let booked = stop.run_until_cancelled(services.book_due_accounts()).await;
+    match booked {
+        None | Some(Ok(0)) => {}
+        Some(Ok(count)) => tracing::info!(count, "accounts were brought up to date"),
+        Some(Err(error)) => tracing::warn!(%error, "accounts could not be brought up to date"),
+    }
+}
+
+async fn tidy(services: &Services) {
     services.forget_old_tries();
     match services.remove_old_creations().await {
         Ok(0) => {}
@@ -33,7 +44,7 @@ async fn tidy(services: &Services, sessions: &SessionStore) {
         Ok(count) => tracing::info!(count, "forgotten files were removed"),
         Err(error) => tracing::warn!(%error, "forgotten files could not be removed"),
     }
-    if let Err(error) = sessions.delete_expired().await {
+    if let Err(error) = services.remove_ended_sessions().await {
         tracing::warn!(%error, "old sessions could not be removed");
     }
 }

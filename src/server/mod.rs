@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod presets;
 pub mod random;
+pub mod rest;
 pub mod services;
 pub mod start;
 pub mod store;

@@ -6,12 +6,11 @@ use crate::server::clock::{Clock, SystemClock};
 use crate::server::config::{Config, Mode};
 use crate::server::generators::BuiltInGenerators;
 use crate::server::identity::passwords::Passwords;
-use crate::server::identity::sessions;
-use crate::server::identity::throttle::Throttle;
+use crate::server::identity::sessions::{self, Sessions};
+use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
 use crate::server::services::{Parts, ServiceError, Services, SignUpForm};
-use crate::server::store::sqlite::SqliteStore;
-use crate::server::store::{Shop, StoreError};
+use crate::server::store::{DatabaseUrl, Shop, SqlStore, StoreError};
 use crate::server::{jobs, presets, web};
 use axum::Router;
 use std::net::SocketAddr;
@@ -21,16 +20,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_sessions_sqlx_store::SqliteStore as SessionStore;
 
 /// Why the program does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The database cannot be opened.
-    #[error("The database {path} cannot be opened: {source}.")]
+    #[error("The database {database} cannot be opened: {source}.")]
     Database {
         /// Which.
-        path: String,
+        database: String,
         /// Why.
         source: StoreError,
     },
@@ -40,9 +38,6 @@ pub enum StartError {
     /// The preset is not known or not sound.
     #[error("The preset cannot be used: {0}.")]
     Preset(#[from] presets::PresetError),
-    /// The sessions' table cannot be made.
-    #[error("The sessions cannot be kept: {0}.")]
-    Sessions(sqlx::Error),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Passwords(#[from] crate::server::identity::passwords::PasswordError),
@@ -65,8 +60,9 @@ pub enum StartError {
 pub struct Core {
     /// The use cases.
     pub services: Services,
-    sqlite: SqliteStore,
-    writer: JoinHandle<()>,
+    store: SqlStore,
+    clock: Arc<dyn Clock>,
+    writers: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -84,36 +80,35 @@ impl Core {
     /// # Errors
     /// As there.
     pub async fn open_with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let sqlite = open_database(&config.database).await?;
-        let catalogue = read_or_fill_catalogue(&sqlite, &config.preset, clock.now()).await?;
+        let store = open_database(&config.database).await?;
+        let catalogue = read_or_fill_catalogue(&store, &config.preset, clock.now()).await?;
         let stop = CancellationToken::new();
-        let store = Arc::new(sqlite.clone());
-        let (ledger, writer) = Ledger::start(store.clone(), clock.clone(), stop.clone());
+        let (ledger, writers) = Ledger::start(Arc::new(store.clone()), clock.clone(), stop.clone());
         let services = Services::new(Parts {
-            store,
+            store: Arc::new(store.clone()),
             ledger,
-            clock,
+            clock: clock.clone(),
             catalogue,
             generator: Arc::new(BuiltInGenerators::new(cores(), config.mode == Mode::Development)),
             passwords: Passwords::new(cores())?,
             throttle: Throttle::default(),
+            call_limit: CallLimit::default(),
             media_dir: config.media_dir.clone(),
             signup_credits: config.signup_credits,
             mode: config.mode,
             payments: config.payments,
             running: TaskTracker::new(),
+            closing: CancellationToken::new(),
         });
-        Ok(Self { services, sqlite, writer, stop })
+        Ok(Self { services, store, clock, writers, stop })
     }
 
     /// Lets all work finish, answers everything that waits, and closes the database.
     pub async fn close(self) {
         self.services.finish().await;
         self.stop.cancel();
-        if let Err(error) = self.writer.await {
-            tracing::error!(%error, "the writer ended badly");
-        }
-        self.sqlite.close().await;
+        self.writers.wait().await;
+        self.store.close().await;
     }
 }
 
@@ -122,12 +117,12 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-async fn open_database(path: &Path) -> Result<SqliteStore, StartError> {
-    SqliteStore::open(path).await.map_err(|source| StartError::Database { path: path.display().to_string(), source })
+async fn open_database(url: &DatabaseUrl) -> Result<SqlStore, StartError> {
+    SqlStore::open(url).await.map_err(|source| StartError::Database { database: url.without_password(), source })
 }
 
 async fn read_or_fill_catalogue(
-    store: &SqliteStore,
+    store: &SqlStore,
     preset: &str,
     now: Timestamp,
 ) -> Result<(i64, crate::domain::catalogue::Catalogue), StartError> {
@@ -154,19 +149,23 @@ impl Running {
     /// # Errors
     /// [`StartError`] with a sentence on what to change.
     pub async fn assemble(core: Core, config: &Config) -> Result<Self, StartError> {
-        let sessions = SessionStore::new(core.sqlite.session_pool());
-        sessions.migrate().await.map_err(StartError::Sessions)?;
         if let Some((email, password_file)) = &config.first_admin {
             make_first_admin(&core.services, email.as_str(), password_file).await?;
         }
         let stop = CancellationToken::new();
-        let jobs = tokio::spawn(jobs::run(core.services.clone(), sessions.clone(), stop.clone()));
+        let jobs = tokio::spawn(jobs::run(core.services.clone(), stop.clone()));
+        let sessions = Sessions::new(Arc::new(core.store.clone()), core.clock.clone());
         let app = web::router::build(core.services.clone(), sessions::layer(sessions, config), config);
         Ok(Self { core, app, jobs, stop })
     }
 
     /// Serves until told to stop; then answers what is under way, and closes.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let (services, told) = (self.core.services.clone(), stop.clone());
+        tokio::spawn(async move {
+            told.cancelled().await;
+            services.begin_closing();
+        });
         web::serve::serve(listener, self.app, stop).await;
         self.stop.cancel();
         if let Err(error) = self.jobs.await {
@@ -204,17 +203,16 @@ pub fn welcome(config: &Config, address: SocketAddr, signup_credits: Credits) ->
     format!(
         "Scrip is at http://{address}\n  New accounts start with {signup_credits} credits. Data: {data}\n  \
          To become an administrator, sign up and then run:\n    {program} users promote --email you@example.com{database}",
-        data = config.database.display(),
+        data = config.database.without_password(),
         program = std::env::args().next().unwrap_or_else(|| "scrip".to_owned()),
         database = database_flag(config),
     )
 }
 
 fn database_flag(config: &Config) -> String {
-    let default = Path::new("data/scrip.db");
-    if config.database == default {
-        String::new()
-    } else {
-        format!(" --database-url sqlite://{}", config.database.display())
+    match &config.database {
+        DatabaseUrl::Sqlite(path) if path == Path::new("data/scrip.db") => String::new(),
+        DatabaseUrl::Sqlite(path) => format!(" --database-url sqlite://{}", path.display()),
+        DatabaseUrl::Postgres(_) => format!(" --database-url {}", config.database.without_password()),
     }
 }

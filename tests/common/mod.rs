@@ -1,40 +1,103 @@
-//! What the tests share: a fresh database in a folder that goes with it, people, and short submissions.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+//! What the tests share: a fresh database of either kind, people, and short submissions.
+#![allow(dead_code, unused_macros, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod postgres;
+pub mod server;
+
+use scrip::domain::access::Scopes;
 use scrip::domain::identity::{Email, PersonName, Role};
 use scrip::domain::operation::{Memo, NewGrant, Operation, Outcome, Source};
-use scrip::domain::{AccountId, Credits, HoldId, IdempotencyKey, Receipt, Timestamp, UserId};
+use scrip::domain::{
+    AccountId, Allowance, ApiKeyId, Credits, HoldId, IdempotencyKey, PlanId, Receipt, Timestamp, UserId,
+};
 use scrip::server::clock::ManualClock;
 use scrip::server::ledger::{Answer, Ledger, LedgerError, RequestKey, Step, Submission, Target};
-use scrip::server::store::sqlite::SqliteStore;
-use scrip::server::store::{NewUser, Store};
+use scrip::server::store::{AuditEntry, DatabaseUrl, NewApiKey, NewUser, SqlStore, Store};
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// A moment to start from: November 2026.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes two tests of each function: `name::sqlite` and `name::postgres`. After `on one thread:` nothing runs
+/// beside a test while it does not wait, so a writer finds all at once what was handed in until then.
+macro_rules! on_both_databases {
+    (on one thread: $($tests:tt)+) => {
+        on_both_databases! { @ "current_thread" $($tests)+ }
+    };
+    (@ $flavor:tt $($(#[$attribute:meta])* async fn $name:ident($engine:ident: Engine) $body:block)+) => {
+        $(
+            $(#[$attribute])*
+            mod $name {
+                #[allow(unused_imports, reason = "some tests need nothing but the database")]
+                use super::*;
+
+                async fn run($engine: $crate::common::Engine) $body
+
+                #[tokio::test(flavor = $flavor)]
+                async fn sqlite() {
+                    run($crate::common::Engine::Sqlite).await;
+                }
+
+                #[tokio::test(flavor = $flavor)]
+                async fn postgres() {
+                    run($crate::common::Engine::Postgres).await;
+                }
+            }
+        )+
+    };
+    ($($tests:tt)+) => {
+        on_both_databases! { @ "multi_thread" $($tests)+ }
+    };
+}
+
+#[allow(unused_imports, reason = "not every test binary runs on both")]
+pub(crate) use on_both_databases;
+
 /// A ledger over a database of its own, with a clock that tests move.
 pub struct TestLedger {
     pub store: Arc<dyn Store>,
-    pub sqlite: SqliteStore,
+    pub sql: SqlStore,
+    pub url: DatabaseUrl,
     pub ledger: Ledger,
+    pub writers: TaskTracker,
     pub clock: Arc<ManualClock>,
     pub stop: CancellationToken,
     pub folder: TempDir,
 }
 
 impl TestLedger {
-    pub async fn start() -> Self {
+    pub async fn start(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sqlite = SqliteStore::open(&folder.path().join("scrip.db")).await.unwrap();
-        let store: Arc<SqliteStore> = Arc::new(sqlite.clone());
-        let clock = Arc::new(ManualClock::new(NOW));
+        let url = match engine {
+            Engine::Sqlite => DatabaseUrl::Sqlite(folder.path().join("scrip.db")),
+            Engine::Postgres => DatabaseUrl::Postgres(postgres::new_database()),
+        };
+        Self::open(url, folder, Arc::new(ManualClock::new(NOW))).await
+    }
+
+    /// Another program on the same database, by the same clock.
+    pub async fn beside(&self) -> Self {
+        Self::open(self.url.clone(), tempfile::tempdir().unwrap(), self.clock.clone()).await
+    }
+
+    async fn open(url: DatabaseUrl, folder: TempDir, clock: Arc<ManualClock>) -> Self {
+        let sql = SqlStore::open(&url).await.unwrap();
+        let store: Arc<SqlStore> = Arc::new(sql.clone());
         let stop = CancellationToken::new();
-        let (ledger, _) = Ledger::start(store.clone(), clock.clone(), stop.clone());
-        Self { store, sqlite, ledger, clock, stop, folder }
+        let (ledger, writers) = Ledger::start(store.clone(), clock.clone(), stop.clone());
+        Self { store, sql, url, ledger, writers, clock, stop, folder }
     }
 
     /// Adds a person who gets so many credits for signing up; none where it is zero.
@@ -47,7 +110,7 @@ impl TestLedger {
 
     pub async fn account(&self, credits: u32) -> AccountId {
         let name = format!("{}@example.com", next_number());
-        self.sign_up(&name, credits).await.unwrap().account
+        account_of(&self.sign_up(&name, credits).await.unwrap())
     }
 
     pub async fn apply(&self, account: AccountId, operation: Operation) -> Result<Answer, LedgerError> {
@@ -56,6 +119,13 @@ impl TestLedger {
 
     pub async fn balance(&self, account: AccountId) -> Credits {
         self.store.read_account(account).await.unwrap().unwrap().total()
+    }
+
+    /// A key of a program that may do everything.
+    pub async fn service_key(&self, name: &str) -> ApiKeyId {
+        let key = new_api_key(name, None);
+        self.store.add_api_key(&key, &audit_entry(None, "add_api_key")).await.unwrap();
+        key.id
     }
 
     /// Fails where any account does not agree with its history.
@@ -82,8 +152,33 @@ pub fn new_user(email: &str) -> NewUser {
     }
 }
 
+/// A key of an account, or a service key where there is none.
+pub fn new_api_key(name: &str, account: Option<AccountId>) -> NewApiKey {
+    let scopes = if account.is_some() { "" } else { "accounts:read,accounts:write" };
+    NewApiKey {
+        id: ApiKeyId::parse(name).unwrap(),
+        hash: format!("hash of {name}"),
+        account,
+        scopes: Scopes::parse(scopes).unwrap(),
+        label: format!("label of {name}"),
+        created_at: NOW,
+        expires_at: None,
+    }
+}
+
+pub fn audit_entry(account: Option<AccountId>, action: &str) -> AuditEntry {
+    AuditEntry {
+        account,
+        seq: None,
+        actor: "system".into(),
+        action: action.into(),
+        detail: serde_json::json!({}),
+        created_at: NOW,
+    }
+}
+
 pub fn memo() -> Memo {
-    Memo::new("user", "test")
+    Memo::new(Memo::OWNER, "test")
 }
 
 pub fn step(operation: Operation) -> Step {
@@ -102,19 +197,66 @@ pub fn hold(cost: u32) -> Operation {
     Operation::Hold { cost: Credits::of(cost), usage: None, ttl_seconds: 900 }
 }
 
+/// A first plan: so many credits now, and as many each month.
+pub fn subscribe(plan: &str, reference: &str, credits: u32) -> Operation {
+    let allowance = Allowance {
+        plan: PlanId::parse(plan).unwrap(),
+        reference: reference.to_owned(),
+        credits_per_month: Credits::of(credits),
+        anchor: NOW,
+        next_month: 0,
+    };
+    Operation::Subscribe { allowance, replaces: None }
+}
+
+/// Hands in `count` submissions at once, to these ledgers by turns, and returns what came of each, in order.
+pub async fn all_at_once(
+    ledgers: &[&Ledger],
+    count: usize,
+    submission: impl Fn(usize) -> Submission,
+) -> Vec<Result<Answer, LedgerError>> {
+    let mut tasks = JoinSet::new();
+    for index in 0..count {
+        let (ledger, submission) = (ledgers[index % ledgers.len()].clone(), submission(index));
+        tasks.spawn(async move { (index, ledger.submit(submission).await) });
+    }
+    let mut answers = tasks.join_all().await;
+    answers.sort_by_key(|(index, _)| *index);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
 pub fn key(name: &str, request: &str) -> Option<RequestKey> {
-    Some(RequestKey::new(IdempotencyKey::parse(name).unwrap(), request.as_bytes()))
+    let key = IdempotencyKey::parse(name).unwrap();
+    Some(RequestKey::new(key, request.as_bytes(), |outcome| serde_json::to_string(outcome).unwrap()))
+}
+
+pub fn outcome(answer: &Answer) -> &Outcome {
+    match answer {
+        Answer::Applied { outcome, .. } => outcome,
+        Answer::Replayed { text } => panic!("not applied but replayed: {text}"),
+    }
+}
+
+pub fn account_of(answer: &Answer) -> AccountId {
+    match answer {
+        Answer::Applied { account, .. } => *account,
+        Answer::Replayed { text } => panic!("not applied but replayed: {text}"),
+    }
+}
+
+pub fn is_replayed(answer: &Answer) -> bool {
+    matches!(answer, Answer::Replayed { .. })
 }
 
 pub fn receipt(answer: &Answer) -> &Receipt {
-    match &answer.outcome {
+    match outcome(answer) {
         Outcome::Receipt(receipt) => receipt,
         other => panic!("no receipt but {other:?}"),
     }
 }
 
 pub fn hold_id(answer: &Answer) -> HoldId {
-    match &answer.outcome {
+    match outcome(answer) {
         Outcome::Hold { hold, .. } => hold.id,
         other => panic!("no hold but {other:?}"),
     }

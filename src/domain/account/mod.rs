@@ -1,12 +1,15 @@
 //! An account: its open grants in burn order, its pending holds, and every operation on them. Each
 //! operation checks first and changes after, so a refusal leaves the account byte for byte as it was.
 
+mod clawback;
+mod reset;
 mod spend;
 mod time;
 
 use crate::domain::credits::{CreditDelta, Credits};
 use crate::domain::ids::{AccountId, GrantId, HoldId, PlanId, Seq};
 use crate::domain::journal::{Cause, Draw, Receipt, Transaction, TransactionType, Usage};
+use crate::domain::metadata::Metadata;
 use crate::domain::operation::{Memo, NewGrant, Operation, Outcome, Refusal, Source};
 use crate::domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +30,10 @@ pub struct Grant {
     pub remaining: Credits,
     /// How many of them are on hold.
     pub held: Credits,
+    /// How many ended unspent.
+    pub expired: Credits,
+    /// How many were taken back: from what remained, or as debt for what was spent.
+    pub clawed_back: Credits,
     /// When it ends; never where absent.
     pub expires_at: Option<Timestamp>,
     /// When it came.
@@ -34,6 +41,22 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// A new one, with all of it left and no reference.
+    fn open(id: GrantId, source: Source, amount: Credits, expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        Self {
+            id,
+            source,
+            reference: None,
+            amount,
+            remaining: amount,
+            held: Credits::ZERO,
+            expired: Credits::ZERO,
+            clawed_back: Credits::ZERO,
+            expires_at,
+            created_at: now,
+        }
+    }
+
     /// What can be spent of it.
     pub fn available(&self) -> Credits {
         self.remaining.saturating_sub(self.held)
@@ -101,6 +124,8 @@ pub struct Hold {
     pub description: String,
     /// Who made it.
     pub actor: String,
+    /// What the caller attached to it.
+    pub metadata: Option<Metadata>,
     /// Why it was given back.
     pub reason: Option<String>,
     /// When it goes back by itself.
@@ -155,6 +180,15 @@ impl Charge {
     }
 }
 
+/// A past reset, with what undoing it needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastReset {
+    /// The grant that it opened.
+    pub grant: GrantId,
+    /// What it ended of which grant.
+    pub ended: Vec<(GrantId, Credits)>,
+}
+
 /// Where an account stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
@@ -164,6 +198,8 @@ pub struct Balance {
     pub available: Credits,
     /// What is reserved.
     pub held: Credits,
+    /// What was spent of a payment that was returned since; the next credits pay it off.
+    pub debt: Credits,
     /// What remains of each source that has something, in the order of [`Source::ALL`].
     pub by_source: Vec<(Source, Credits)>,
     /// The plan.
@@ -205,29 +241,45 @@ pub struct Account {
     grants: Vec<Grant>,
     /// Pending ones, and those that changed since loading.
     holds: Vec<Hold>,
+    debt: Credits,
     charges: Vec<Charge>,
+    resets: Vec<PastReset>,
     allowance: Option<Allowance>,
     changes: Changes,
+}
+
+/// What the store has of an account: all open grants and pending holds, and of the rest what the coming
+/// operations name.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The number of the last change.
+    pub last_seq: Seq,
+    /// What is owed.
+    pub debt: Credits,
+    /// In any order.
+    pub grants: Vec<Grant>,
+    /// Pending ones, and those that are named.
+    pub holds: Vec<Hold>,
+    /// Charges that are to be refunded.
+    pub charges: Vec<Charge>,
+    /// Resets that are to be undone.
+    pub resets: Vec<PastReset>,
+    /// The credits that come each month.
+    pub allowance: Option<Allowance>,
 }
 
 impl Account {
     /// An account without anything in it.
     pub fn new(id: AccountId) -> Self {
-        Self::load(id, Seq::default(), Vec::new(), Vec::new(), Vec::new(), None)
+        Self::load(id, Snapshot::default())
     }
 
-    /// Puts together what the store has: all open grants and pending holds, and of the rest what the
-    /// coming operations name.
-    pub fn load(
-        id: AccountId,
-        last_seq: Seq,
-        mut grants: Vec<Grant>,
-        holds: Vec<Hold>,
-        charges: Vec<Charge>,
-        allowance: Option<Allowance>,
-    ) -> Self {
+    /// An account as the store has it.
+    pub fn load(id: AccountId, snapshot: Snapshot) -> Self {
+        let Snapshot { last_seq, debt, mut grants, holds, charges, resets, allowance } = snapshot;
         grants.sort_by_key(Grant::burn_order);
-        Self { id, last_seq, loaded_seq: last_seq, grants, holds, charges, allowance, changes: Changes::default() }
+        let changes = Changes::default();
+        Self { id, last_seq, loaded_seq: last_seq, grants, holds, debt, charges, resets, allowance, changes }
     }
 
     /// Applies one operation at one moment; what time has made true by then is booked before.
@@ -240,11 +292,14 @@ impl Account {
             Operation::Grant(grant) => self.grant(grant, memo, now),
             Operation::Charge { cost, usage } => self.charge(*cost, usage.clone(), memo, now),
             Operation::Hold { cost, usage, ttl_seconds } => self.hold(*cost, usage.clone(), *ttl_seconds, memo, now),
-            Operation::Capture { hold, amount } => self.capture(*hold, *amount, memo, now),
-            Operation::Release { hold, reason } => self.release(*hold, reason, now),
+            Operation::Capture { hold, amount, by } => self.capture(*hold, *amount, *by, memo, now),
+            Operation::Release { hold, reason, by } => self.release(*hold, reason, *by, now),
             Operation::Refund { charge, amount } => self.refund(*charge, *amount, memo, now),
+            Operation::Clawback { grant, amount } => self.clawback(*grant, *amount, memo, now),
             Operation::Adjust(delta) => self.adjust(*delta, memo, now),
             Operation::Subscribe { allowance, replaces } => self.subscribe(allowance, replaces.as_ref(), memo, now),
+            Operation::Reset { reference } => self.reset(reference, memo, now),
+            Operation::UndoReset { grant } => self.undo_reset(*grant, memo, now),
             Operation::RollForward => Ok(self.rolled()),
         }?;
         self.settle_ends(now);
@@ -286,6 +341,11 @@ impl Account {
         self.allowance.as_ref()
     }
 
+    /// What is owed for payments that were returned.
+    pub fn debt(&self) -> Credits {
+        self.debt
+    }
+
     /// What has to be saved.
     pub fn changes(&self) -> &Changes {
         &self.changes
@@ -316,6 +376,7 @@ impl Account {
             total: self.total(),
             available: self.available(),
             held: self.held(),
+            debt: self.debt,
             by_source: by_source.filter(|(_, amount)| !amount.is_zero()).collect(),
             plan: self.allowance.as_ref().map(|allowance| allowance.plan.clone()),
             next_reset: self.allowance.as_ref().and_then(|a| a.next_at().map(|at| (at, a.credits_per_month))),
@@ -325,6 +386,9 @@ impl Account {
 
     /// Credits come in, as a new grant.
     fn grant(&mut self, new: &NewGrant, memo: &Memo, now: Timestamp) -> Result<Outcome, Refusal> {
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::EndsInThePast);
+        }
         let kind = match new.source {
             Source::Purchase => TransactionType::Purchase,
             Source::Signup
@@ -391,17 +455,11 @@ impl Account {
         self.total().checked_add(new.amount).ok_or(Refusal::BalanceTooLarge)?;
         let id = GrantId(self.last_seq.next());
         let draw = Draw { grant: id, source: new.source, amount: new.amount.get(), expires_at: new.expires_at };
-        self.insert_grant(Grant {
-            id,
-            source: new.source,
-            reference: new.reference.clone(),
-            amount: new.amount,
-            remaining: new.amount,
-            held: Credits::ZERO,
-            expires_at: new.expires_at,
-            created_at: now,
-        });
-        Ok(self.book(Entry::new(kind, cause, vec![draw]), memo, now))
+        let opened = Grant::open(id, new.source, new.amount, new.expires_at, now);
+        self.insert_grant(Grant { reference: new.reference.clone(), ..opened });
+        let outcome = self.book(Entry::new(kind, cause, vec![draw]), memo, now);
+        self.repay_from(&[(id, new.amount)], now);
+        Ok(outcome)
     }
 
     fn insert_grant(&mut self, grant: Grant) {
@@ -422,9 +480,11 @@ impl Account {
             amount,
             balance_before: Credits::new(after.get() - amount).unwrap_or(Credits::ZERO),
             balance_after: after,
+            debt_after: self.debt,
             usage: entry.usage,
             description: memo.description.clone(),
             actor: memo.actor.clone(),
+            metadata: entry.metadata.or_else(|| memo.metadata.clone()),
             hold: entry.hold,
             refund_of: entry.refund_of,
             created_at: now,
@@ -441,13 +501,14 @@ struct Entry {
     cause: Cause,
     draws: Vec<Draw>,
     usage: Option<Usage>,
+    metadata: Option<Metadata>,
     hold: Option<HoldId>,
     refund_of: Option<Seq>,
 }
 
 impl Entry {
     fn new(kind: TransactionType, cause: Cause, draws: Vec<Draw>) -> Self {
-        Self { kind, cause, draws, usage: None, hold: None, refund_of: None }
+        Self { kind, cause, draws, usage: None, metadata: None, hold: None, refund_of: None }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Account, Charge, Entry, Grant, Hold, HoldStatus, sum};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{GrantId, HoldId, Seq};
 use crate::domain::journal::{Cause, Draw, TransactionType, Usage};
-use crate::domain::operation::{HOLD_TTL_SECONDS, Memo, Outcome, RESTORED_TTL_SECONDS, Refusal, Source};
+use crate::domain::operation::{HOLD_TTL_SECONDS, Memo, Outcome, RESTORED_TTL_SECONDS, Refusal, Settler, Source};
 use crate::domain::timestamp::Timestamp;
 
 impl Account {
@@ -58,6 +58,7 @@ impl Account {
             usage,
             description: memo.description.clone(),
             actor: memo.actor.clone(),
+            metadata: memo.metadata.clone(),
             reason: None,
             deadline: now.plus_seconds(ttl_seconds),
             created_at: now,
@@ -69,15 +70,17 @@ impl Account {
         Ok(self.hold_outcome(hold))
     }
 
-    /// Takes a pending hold, or part of it; the rest goes back to its grants.
+    /// Takes a pending hold, or part of it; the rest goes back to its grants. Without words of its own the
+    /// row of history has those of the hold.
     pub(super) fn capture(
         &mut self,
         id: HoldId,
         amount: Option<Credits>,
+        by: Settler,
         memo: &Memo,
         now: Timestamp,
     ) -> Result<Outcome, Refusal> {
-        let hold = self.pending_hold(id)?;
+        let hold = self.pending_hold(id, by)?;
         let taken = amount.unwrap_or(hold.amount);
         if taken.is_zero() {
             return Err(Refusal::NothingAsked);
@@ -87,17 +90,33 @@ impl Account {
         }
         self.settle(id, HoldStatus::Captured, taken, None, now);
         let draws = take_in_order(&hold.draws, taken).map(|(grant, part)| self.take(grant, part)).collect();
-        let entry =
-            Entry { usage: hold.usage, hold: Some(id), ..Entry::new(TransactionType::Debit, Cause::Capture, draws) };
-        Ok(self.book(entry, memo, now))
+        let entry = Entry {
+            usage: hold.usage,
+            metadata: hold.metadata,
+            hold: Some(id),
+            ..Entry::new(TransactionType::Debit, Cause::Capture, draws)
+        };
+        let own_words = (!memo.description.is_empty()).then(|| memo.description.clone());
+        let memo = Memo { description: own_words.unwrap_or(hold.description), ..memo.clone() };
+        let outcome = self.book(entry, &memo, now);
+        self.repay_from_freed(&hold.draws, taken, now);
+        Ok(outcome)
     }
 
     /// Gives a pending hold back.
-    pub(super) fn release(&mut self, id: HoldId, reason: &str, now: Timestamp) -> Result<Outcome, Refusal> {
-        self.pending_hold(id)?;
+    pub(super) fn release(
+        &mut self,
+        id: HoldId,
+        reason: &str,
+        by: Settler,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        self.pending_hold(id, by)?;
         self.last_seq = self.last_seq.next();
-        let hold = self.settle(id, HoldStatus::Released, Credits::ZERO, Some(reason.to_owned()), now);
-        hold.map(|hold| self.hold_outcome(hold)).ok_or(Refusal::NoSuchHold)
+        let settled = self.settle(id, HoldStatus::Released, Credits::ZERO, Some(reason.to_owned()), now);
+        let hold = settled.ok_or(Refusal::NoSuchHold)?;
+        self.repay_from_freed(&hold.draws, Credits::ZERO, now);
+        Ok(self.hold_outcome(hold))
     }
 
     /// Gives a charge back, whole or in part, to the very grants that it drew from, last drawn first.
@@ -127,7 +146,10 @@ impl Account {
             refund_of: Some(charge),
             ..Entry::new(TransactionType::Refund, Cause::Refund, draws)
         };
-        Ok(self.book(entry, memo, now))
+        let given: Vec<(GrantId, Credits)> = entry.draws.iter().map(|draw| (draw.grant, draw.magnitude())).collect();
+        let outcome = self.book(entry, memo, now);
+        self.repay_from(&given, now);
+        Ok(outcome)
     }
 
     fn give_back(&mut self, charge: &Charge, amount: Credits, now: Timestamp) -> Vec<Draw> {
@@ -150,16 +172,8 @@ impl Account {
 
     /// Opens the grant that stands in for ended ones; the refund's own row of history opens it.
     fn restore(&mut self, amount: Credits, now: Timestamp) -> Draw {
-        let grant = Grant {
-            id: GrantId(self.last_seq.next()),
-            source: Source::Restored,
-            reference: None,
-            amount,
-            remaining: amount,
-            held: Credits::ZERO,
-            expires_at: Some(now.plus_seconds(RESTORED_TTL_SECONDS)),
-            created_at: now,
-        };
+        let id = GrantId(self.last_seq.next());
+        let grant = Grant::open(id, Source::Restored, amount, Some(now.plus_seconds(RESTORED_TTL_SECONDS)), now);
         let opened = draw(&grant, amount.get());
         self.insert_grant(grant);
         opened
@@ -181,8 +195,9 @@ impl Account {
         Ok(plan)
     }
 
-    fn pending_hold(&self, id: HoldId) -> Result<Hold, Refusal> {
-        let hold = self.holds.iter().find(|hold| hold.id == id).ok_or(Refusal::NoSuchHold)?;
+    fn pending_hold(&self, id: HoldId, by: Settler) -> Result<Hold, Refusal> {
+        let known = self.holds.iter().find(|hold| hold.id == id);
+        let hold = known.filter(|hold| by.may_settle(&hold.actor)).ok_or(Refusal::NoSuchHold)?;
         match hold.status {
             HoldStatus::Pending => Ok(hold.clone()),
             status @ (HoldStatus::Captured | HoldStatus::Released | HoldStatus::Expired) => {
@@ -227,14 +242,14 @@ impl Account {
         taken.unwrap_or(Draw { grant: id, source: Source::Adjustment, amount: -part.get(), expires_at: None })
     }
 
-    fn change_grant<T>(&mut self, id: GrantId, change: impl FnOnce(&mut Grant) -> T) -> Option<T> {
+    pub(super) fn change_grant<T>(&mut self, id: GrantId, change: impl FnOnce(&mut Grant) -> T) -> Option<T> {
         let grant = self.grants.iter_mut().find(|grant| grant.id == id)?;
         self.changes.grants.insert(id);
         Some(change(grant))
     }
 }
 
-fn draw(grant: &Grant, amount: i64) -> Draw {
+pub(super) fn draw(grant: &Grant, amount: i64) -> Draw {
     Draw { grant: grant.id, source: grant.source, amount, expires_at: grant.expires_at }
 }
 

@@ -4,7 +4,7 @@
 use super::{Account, Allowance, Entry, HoldStatus, month_of};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{GrantId, HoldId};
-use crate::domain::journal::{Cause, TransactionType};
+use crate::domain::journal::{Cause, Draw, TransactionType};
 use crate::domain::operation::Memo;
 use crate::domain::timestamp::Timestamp;
 
@@ -59,16 +59,24 @@ impl Account {
     fn end_hold(&mut self, id: HoldId, at: Timestamp) {
         self.last_seq = self.last_seq.next();
         let reason = "not settled before its deadline".to_owned();
-        self.settle(id, HoldStatus::Expired, Credits::ZERO, Some(reason), at);
+        if let Some(hold) = self.settle(id, HoldStatus::Expired, Credits::ZERO, Some(reason), at) {
+            self.repay_from_freed(&hold.draws, Credits::ZERO, at);
+        }
     }
 
     /// Takes what is left of an ended grant; what is on hold stays until the hold is settled.
     fn end_grant(&mut self, id: GrantId, at: Timestamp) {
         let Some(grant) = self.grants.iter().find(|grant| grant.id == id) else { return };
         let (left, label) = (grant.available(), grant.source.label());
-        let draw = self.take(id, left);
+        let draw = self.expire(id, left);
         let entry = Entry::new(TransactionType::Expiry, Cause::Expire, vec![draw]);
         self.book(entry, &Memo::system(&format!("{label} ended")), at);
+    }
+
+    /// Ends a part of a grant that nobody spent.
+    pub(super) fn expire(&mut self, id: GrantId, part: Credits) -> Draw {
+        self.change_grant(id, |grant| grant.expired = grant.expired.checked_add(part).unwrap_or(grant.amount));
+        self.take(id, part)
     }
 
     fn begin_month(&mut self, at: Timestamp) {

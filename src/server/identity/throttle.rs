@@ -1,5 +1,6 @@
 //! Who may try how often: password guessing is slowed down before any hash is computed.
 
+use crate::domain::AccountId;
 use crate::domain::identity::Email;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -59,6 +60,37 @@ impl Throttle {
     }
 }
 
+/// Calls of one account in a second, over time.
+const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).unwrap();
+/// Calls of one account at once.
+const CALLS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+
+/// Counts calls by account: a generous limit, so that a script that runs wild does not slow down all others.
+/// Programs with service keys have none.
+#[derive(Debug)]
+pub struct CallLimit(DefaultKeyedRateLimiter<AccountId>);
+
+impl Default for CallLimit {
+    fn default() -> Self {
+        Self(RateLimiter::keyed(Quota::per_second(CALLS_PER_SECOND).allow_burst(CALLS_AT_ONCE)))
+    }
+}
+
+impl CallLimit {
+    /// Counts a call.
+    ///
+    /// # Errors
+    /// [`Wait`] where there were too many.
+    pub fn count(&self, account: AccountId) -> Result<(), Wait> {
+        self.0.check_key(&account).map_err(|denied| wait_of(denied.wait_time_from(DefaultClock::default().now())))
+    }
+
+    /// Forgets those who have not called for a while, so that memory stays bounded.
+    pub fn forget_old(&self) {
+        self.0.retain_recent();
+    }
+}
+
 fn wait_of(duration: std::time::Duration) -> Wait {
     Wait(duration.as_secs() + 1)
 }
@@ -77,6 +109,14 @@ mod tests {
         let allowed = (0..100).filter(|_| throttle.count_sign_in(&ann, HERE).is_ok()).count();
         assert_eq!(allowed, 10);
         assert!(throttle.count_sign_in(&ann, ELSEWHERE).is_ok());
+    }
+
+    #[test]
+    fn a_script_that_runs_wild_is_slowed_down_and_nobody_else() {
+        let limit = CallLimit::default();
+        let allowed = (0..2_000).filter(|_| limit.count(AccountId(1)).is_ok()).count();
+        assert!((1_000..1_900).contains(&allowed), "{allowed}");
+        assert!(limit.count(AccountId(2)).is_ok());
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! One batch: claim what can collide, load, fold through the core, save, commit. All in one database
 //! transaction; the answers are given out only after it.
 
-use super::{Answer, LedgerError, RequestKey, Submission, Target};
+use super::{Answer, KeyOwner, LedgerError, RequestKey, Submission, Target};
 use crate::domain::account::Account;
 use crate::domain::operation::{Operation, Outcome, Refusal};
-use crate::domain::{AccountId, Timestamp};
+use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, Source, Timestamp};
 use crate::server::store::{
-    AuditEntry, Batch, LedgerStore, LedgerTransaction, Loaded, StoreError, StoreResult, StoredAnswer, Wanted,
+    AuditEntry, BalanceChange, Batch, LedgerStore, LedgerTransaction, Loaded, StoreError, StoreResult, StoredAnswer,
+    Wanted,
 };
+use std::collections::HashSet;
 
 type Reply = Result<Answer, LedgerError>;
 
@@ -20,6 +22,8 @@ pub(super) enum BatchFailure {
     Store(StoreError),
     /// A submission was refused after its rows had been claimed; only a rollback takes them back.
     Undone(LedgerError),
+    /// The commit itself failed: whether it happened is not known, so it is not tried again.
+    Unsure(StoreError),
 }
 
 impl From<StoreError> for BatchFailure {
@@ -29,10 +33,19 @@ impl From<StoreError> for BatchFailure {
 }
 
 impl BatchFailure {
+    /// Whether some of the batch may succeed by themselves.
+    pub(super) fn is_worth_trying_apart(&self) -> bool {
+        match self {
+            Self::Store(_) | Self::Undone(_) => true,
+            Self::NotBegun(_) | Self::Unsure(_) => false,
+        }
+    }
+
     pub(super) fn log(&self, submissions: usize) {
         match self {
             Self::NotBegun(error) => tracing::error!(%error, submissions, "the ledger could not begin a batch"),
-            Self::Store(error) => tracing::error!(%error, submissions, "the ledger could not commit a batch"),
+            Self::Store(error) => tracing::error!(%error, submissions, "the ledger could not write a batch"),
+            Self::Unsure(error) => tracing::error!(%error, submissions, "the ledger could not commit a batch"),
             Self::Undone(reason) => tracing::debug!(%reason, submissions, "a batch is tried one by one"),
         }
     }
@@ -45,21 +58,50 @@ pub(super) async fn commit(
     now: Timestamp,
 ) -> Result<Vec<Reply>, BatchFailure> {
     let mut transaction = store.begin().await.map_err(BatchFailure::NotBegun)?;
-    let targets = claim_all(transaction.as_mut(), submissions, now).await?;
-    let wanted = wanted_by(submissions, &targets);
+    if repeats_a_service_key(submissions) {
+        return Err(BatchFailure::Undone(LedgerError::KeyReused));
+    }
+    let claims = claim_all(transaction.as_mut(), submissions, now).await?;
+    let wanted = wanted_by(submissions, &claims);
     let mut fold = Fold::new(transaction.load(&wanted).await?, now);
     let replies: Vec<Reply> =
-        submissions.iter().zip(targets).map(|(submission, target)| fold.apply(submission, target?)).collect();
+        submissions.iter().zip(claims).map(|(submission, claim)| fold.reply(submission, claim)).collect();
     if let Some(refusal) = first_refusal_after_claim(submissions, &replies) {
         return Err(BatchFailure::Undone(refusal));
     }
     let batch = fold.into_batch();
-    let has_claimed = submissions.iter().zip(&replies).any(|(submission, reply)| reply.is_ok() && claims(submission));
+    let has_claimed =
+        submissions.iter().zip(&replies).any(|(submission, reply)| reply.is_ok() && claims_rows(submission));
     if has_claimed || batch.has_changes() {
         transaction.save(&batch.as_rows(now)).await?;
-        transaction.commit().await?;
+        transaction.commit().await.map_err(BatchFailure::Unsure)?;
+        store.announce(batch.news());
     }
     Ok(replies)
+}
+
+/// What became of what can collide.
+enum Claim {
+    /// Its operations are for this account.
+    Account(AccountId),
+    /// The key had its answer.
+    Replayed(StoredAnswer),
+    /// It came too late.
+    Lost(LedgerError),
+}
+
+/// Two requests with one key of an API key cannot both be decided in one batch: the second would find its
+/// address taken, and not the answer of the first.
+fn repeats_a_service_key(submissions: &[Submission]) -> bool {
+    let mut seen = HashSet::new();
+    submissions.iter().filter_map(service_key).any(|key| !seen.insert(key))
+}
+
+fn service_key(submission: &Submission) -> Option<(&ApiKeyId, &IdempotencyKey)> {
+    match submission.key.as_ref().map(|request| (&request.owner, &request.key)) {
+        Some((KeyOwner::ApiKey(id), key)) => Some((id, key)),
+        Some((KeyOwner::Account, _)) | None => None,
+    }
 }
 
 /// Inserts first what can collide; who comes too late is refused, the others go on.
@@ -67,40 +109,43 @@ async fn claim_all(
     transaction: &mut dyn LedgerTransaction,
     submissions: &[Submission],
     now: Timestamp,
-) -> StoreResult<Vec<Result<AccountId, LedgerError>>> {
-    let mut targets = Vec::with_capacity(submissions.len());
+) -> StoreResult<Vec<Claim>> {
+    let mut claims = Vec::with_capacity(submissions.len());
     for submission in submissions {
-        targets.push(claim(transaction, submission, now).await?);
+        claims.push(claim(transaction, submission, now).await?);
     }
-    Ok(targets)
+    Ok(claims)
 }
 
-async fn claim(
-    transaction: &mut dyn LedgerTransaction,
-    submission: &Submission,
-    now: Timestamp,
-) -> StoreResult<Result<AccountId, LedgerError>> {
+async fn claim(transaction: &mut dyn LedgerTransaction, submission: &Submission, now: Timestamp) -> StoreResult<Claim> {
+    if let Some((api_key, key)) = service_key(submission)
+        && let Some(answer) = transaction.find_service_answer(api_key, key).await?
+    {
+        return Ok(Claim::Replayed(answer));
+    }
     let account = match &submission.target {
         Target::Account(account) => *account,
         Target::NewUser(user) => match transaction.claim_user(user).await? {
             Some(account) => account,
-            None => return Ok(Err(LedgerError::AddressTaken)),
+            None => return Ok(Claim::Lost(LedgerError::AddressTaken)),
         },
     };
     match &submission.order {
-        Some(order) if !transaction.claim_order(account, order, now).await? => Ok(Err(LedgerError::OrderSettled)),
-        Some(_) | None => Ok(Ok(account)),
+        Some(order) if !transaction.claim_order(account, order, now).await? => {
+            Ok(Claim::Lost(LedgerError::OrderSettled))
+        }
+        Some(_) | None => Ok(Claim::Account(account)),
     }
 }
 
 /// A refusal of a submission whose claim had succeeded.
 fn first_refusal_after_claim(submissions: &[Submission], replies: &[Reply]) -> Option<LedgerError> {
-    let refused = submissions.iter().zip(replies).filter(|(submission, _)| claims(submission));
+    let refused = submissions.iter().zip(replies).filter(|(submission, _)| claims_rows(submission));
     refused.filter_map(|(_, reply)| reply.as_ref().err()).find(|error| !lost_the_claim(error)).cloned()
 }
 
 /// Whether it inserts or marks rows before its operations are decided.
-fn claims(submission: &Submission) -> bool {
+fn claims_rows(submission: &Submission) -> bool {
     match submission.target {
         Target::NewUser(_) => true,
         Target::Account(_) => submission.order.is_some(),
@@ -112,25 +157,28 @@ fn lost_the_claim(error: &LedgerError) -> bool {
 }
 
 /// What has to be loaded for these submissions.
-fn wanted_by(submissions: &[Submission], targets: &[Result<AccountId, LedgerError>]) -> Wanted {
+fn wanted_by(submissions: &[Submission], claims: &[Claim]) -> Wanted {
     let mut wanted = Wanted::default();
-    for (submission, target) in submissions.iter().zip(targets) {
-        let Ok(account) = target else { continue };
+    for (submission, claim) in submissions.iter().zip(claims) {
+        let Claim::Account(account) = claim else { continue };
         wanted.accounts.push(*account);
-        wanted.keys.extend(submission.key.iter().map(|request| (*account, request.key.clone())));
+        let own_key = submission.key.as_ref().filter(|request| request.owner == KeyOwner::Account);
+        wanted.keys.extend(own_key.map(|request| (*account, request.key.clone())));
+        wanted.references.extend(references_of(submission));
         for step in &submission.steps {
             match &step.operation {
                 Operation::Capture { hold, .. } | Operation::Release { hold, .. } => {
                     wanted.holds.push((*account, *hold));
                 }
                 Operation::Refund { charge, .. } => wanted.charges.push((*account, *charge)),
-                Operation::Grant(grant) => {
-                    wanted.references.extend(grant.reference.iter().map(|text| (grant.source, text.clone())));
-                }
-                Operation::Charge { .. }
+                Operation::Clawback { grant, .. } => wanted.grants.push((*account, *grant)),
+                Operation::UndoReset { grant } => wanted.resets.push((*account, *grant)),
+                Operation::Grant(_)
+                | Operation::Charge { .. }
                 | Operation::Hold { .. }
                 | Operation::Adjust(_)
                 | Operation::Subscribe { .. }
+                | Operation::Reset { .. }
                 | Operation::RollForward => {}
             }
         }
@@ -151,7 +199,8 @@ struct Fold {
 #[derive(Default)]
 struct Changed {
     accounts: Vec<Account>,
-    answers: Vec<(AccountId, crate::domain::IdempotencyKey, StoredAnswer)>,
+    answers: Vec<(AccountId, IdempotencyKey, StoredAnswer)>,
+    service_answers: Vec<(ApiKeyId, IdempotencyKey, StoredAnswer)>,
     audit: Vec<AuditEntry>,
 }
 
@@ -160,22 +209,23 @@ impl Fold {
         Self { loaded, now, changed: Changed::default() }
     }
 
-    fn apply(&mut self, submission: &Submission, id: AccountId) -> Reply {
-        if let Some(reply) = submission.key.as_ref().and_then(|request| self.replay(id, request)) {
-            return reply;
+    fn reply(&mut self, submission: &Submission, claim: Claim) -> Reply {
+        match claim {
+            Claim::Lost(error) => Err(error),
+            Claim::Replayed(stored) => replay(&stored, submission.key.as_ref()),
+            Claim::Account(account) => self.apply(submission, account),
         }
-        let outcome = self.apply_steps(submission, id)?;
-        self.remember(submission, id, &outcome);
-        Ok(Answer { account: id, outcome, replayed: false })
     }
 
-    /// The first answer to this key, from the database or from earlier in this batch.
-    fn replay(&self, account: AccountId, request: &RequestKey) -> Option<Reply> {
-        let stored = self.loaded.answers.get(&(account, request.key.clone()))?;
-        Some(match stored.fingerprint == request.fingerprint {
-            true => Ok(Answer { account, outcome: stored.outcome.clone(), replayed: true }),
-            false => Err(LedgerError::KeyReused),
-        })
+    fn apply(&mut self, submission: &Submission, id: AccountId) -> Reply {
+        if let Some(request) = &submission.key
+            && let Some(stored) = self.loaded.answers.get(&(id, request.key.clone()))
+        {
+            return replay(stored, Some(request));
+        }
+        let outcome = self.apply_steps(submission, id)?;
+        let text = self.remember(submission, id, &outcome);
+        Ok(Answer::Applied { account: id, outcome, text })
     }
 
     /// All steps, or none of them.
@@ -203,19 +253,14 @@ impl Fold {
         Ok(last)
     }
 
-    fn remember(&mut self, submission: &Submission, id: AccountId, outcome: &Outcome) {
+    /// Notes what has to be saved with it; gives the text that is kept under its key.
+    fn remember(&mut self, submission: &Submission, id: AccountId, outcome: &Outcome) -> Option<String> {
         let seq = match outcome {
             Outcome::Receipt(receipt) => Some(receipt.transaction.seq),
             Outcome::Hold { .. } | Outcome::Rolled { .. } => None,
         };
         for reference in references_of(submission) {
-            let grant = crate::domain::GrantId(seq.unwrap_or_default());
-            self.loaded.references.insert(reference, (id, grant));
-        }
-        if let Some(request) = &submission.key {
-            let answer = StoredAnswer { fingerprint: request.fingerprint.clone(), outcome: outcome.clone() };
-            self.loaded.answers.insert((id, request.key.clone()), answer.clone());
-            self.changed.answers.push((id, request.key.clone(), answer));
+            self.loaded.references.insert(reference, (id, GrantId(seq.unwrap_or_default())));
         }
         if let Some(note) = &submission.audit {
             self.changed.audit.push(AuditEntry {
@@ -227,11 +272,37 @@ impl Fold {
                 created_at: self.now,
             });
         }
+        submission.key.as_ref().map(|request| self.remember_answer(request, id, outcome))
+    }
+
+    fn remember_answer(&mut self, request: &RequestKey, id: AccountId, outcome: &Outcome) -> String {
+        let text = (request.render)(outcome);
+        let answer = StoredAnswer { fingerprint: request.fingerprint.clone(), text: text.clone() };
+        match &request.owner {
+            KeyOwner::Account => {
+                self.loaded.answers.insert((id, request.key.clone()), answer.clone());
+                self.changed.answers.push((id, request.key.clone(), answer));
+            }
+            KeyOwner::ApiKey(api_key) => {
+                self.changed.service_answers.push((api_key.clone(), request.key.clone(), answer));
+            }
+        }
+        text
     }
 
     fn into_batch(self) -> Changed {
         let accounts = self.loaded.accounts.into_values().filter(Account::is_changed).collect();
         Changed { accounts, ..self.changed }
+    }
+}
+
+/// The first answer to a key, for the same request only.
+fn replay(stored: &StoredAnswer, request: Option<&RequestKey>) -> Reply {
+    match request {
+        Some(request) if request.fingerprint == stored.fingerprint => {
+            Ok(Answer::Replayed { text: stored.text.clone() })
+        }
+        Some(_) | None => Err(LedgerError::KeyReused),
     }
 }
 
@@ -244,22 +315,18 @@ impl Changed {
         Batch {
             accounts: self.accounts.iter().collect(),
             answers: self.answers.clone(),
+            service_answers: self.service_answers.clone(),
             audit: self.audit.clone(),
             now,
         }
     }
+
+    fn news(&self) -> Vec<BalanceChange> {
+        self.accounts.iter().map(|account| BalanceChange::Account(account.id(), account.last_seq())).collect()
+    }
 }
 
-fn references_of(submission: &Submission) -> impl Iterator<Item = (crate::domain::Source, String)> + '_ {
-    submission.steps.iter().filter_map(|step| match &step.operation {
-        Operation::Grant(grant) => grant.reference.clone().map(|text| (grant.source, text)),
-        Operation::Charge { .. }
-        | Operation::Hold { .. }
-        | Operation::Capture { .. }
-        | Operation::Release { .. }
-        | Operation::Refund { .. }
-        | Operation::Adjust(_)
-        | Operation::Subscribe { .. }
-        | Operation::RollForward => None,
-    })
+fn references_of(submission: &Submission) -> impl Iterator<Item = (Source, String)> + '_ {
+    let granted = submission.steps.iter().filter_map(|step| step.operation.granted_reference());
+    granted.map(|(source, text)| (source, text.to_owned()))
 }

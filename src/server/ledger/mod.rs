@@ -5,14 +5,15 @@ mod batch;
 mod writer;
 
 use crate::domain::operation::{Memo, Operation, Outcome, Refusal};
-use crate::domain::{AccountId, IdempotencyKey, OrderId};
+use crate::domain::{AccountId, ApiKeyId, IdempotencyKey, OrderId};
 use crate::server::clock::Clock;
 use crate::server::store::{LedgerStore, NewUser};
 use sha2::{Digest, Sha256};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Operations that may wait. More are refused at once: a caller that has to come back is better served
 /// than one that waits behind a queue that grows.
@@ -74,18 +75,46 @@ pub struct Step {
     pub memo: Memo,
 }
 
-/// An idempotency key with the fingerprint of its request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An idempotency key with the fingerprint of its request, and how its answer is put into words: what is kept
+/// is what the caller was told, byte for byte.
+#[derive(Clone)]
 pub struct RequestKey {
     key: IdempotencyKey,
     fingerprint: String,
+    owner: KeyOwner,
+    render: Arc<dyn Fn(&Outcome) -> String + Send + Sync>,
+}
+
+/// To whom an idempotency key belongs: two owners may use the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOwner {
+    /// The account that is changed.
+    Account,
+    /// The API key that makes an account.
+    ApiKey(ApiKeyId),
 }
 
 impl RequestKey {
     /// Ties a key to everything that makes its request what it is.
-    pub fn new(key: IdempotencyKey, request: &[u8]) -> Self {
+    pub fn new(
+        key: IdempotencyKey,
+        request: &[u8],
+        render: impl Fn(&Outcome) -> String + Send + Sync + 'static,
+    ) -> Self {
         let fingerprint = Sha256::digest(request).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { key, fingerprint }
+        Self { key, fingerprint, owner: KeyOwner::Account, render: Arc::new(render) }
+    }
+
+    /// The same, belonging to the API key that makes an account.
+    #[must_use]
+    pub fn of_api_key(self, id: ApiKeyId) -> Self {
+        Self { owner: KeyOwner::ApiKey(id), ..self }
+    }
+}
+
+impl std::fmt::Debug for RequestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestKey").field("key", &self.key).field("owner", &self.owner).finish_non_exhaustive()
     }
 }
 
@@ -102,13 +131,21 @@ pub struct AuditNote {
 
 /// What came of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The account; a new one for a new person.
-    pub account: AccountId,
-    /// The outcome of the last operation.
-    pub outcome: Outcome,
-    /// Whether this is the answer to an earlier request with the same key.
-    pub replayed: bool,
+pub enum Answer {
+    /// It has happened.
+    Applied {
+        /// The account; a new one for a new person.
+        account: AccountId,
+        /// The outcome of the last operation.
+        outcome: Outcome,
+        /// What is kept under the idempotency key, where there is one.
+        text: Option<String>,
+    },
+    /// It had happened before, by a request with the same key.
+    Replayed {
+        /// What that request was told.
+        text: String,
+    },
 }
 
 /// Why a submission did not happen.
@@ -132,7 +169,8 @@ pub enum LedgerError {
     /// Too many are waiting; come back in a second.
     #[error("the ledger is busy")]
     Busy,
-    /// The database could not take it. Nothing has happened.
+    /// The database could not take it. Where the connection was lost during a commit it may have happened
+    /// all the same: whoever tries again uses the same key.
     #[error("the ledger cannot write")]
     Unavailable,
     /// The program is stopping.
@@ -145,34 +183,51 @@ struct Job {
     reply: oneshot::Sender<Result<Answer, LedgerError>>,
 }
 
-/// The way to the writer; cheap to clone.
+/// The way to the writers; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    queue: mpsc::Sender<Job>,
+    /// One per writer. An account always goes to the same one, so its operations share commits and wait in
+    /// one line; other programs on the same database are kept apart by its row locks.
+    queues: Arc<[mpsc::Sender<Job>]>,
 }
 
 impl Ledger {
-    /// Starts the writer. It ends once `stop` is cancelled and everything that waits is answered.
-    pub fn start(
-        store: Arc<dyn LedgerStore>,
-        clock: Arc<dyn Clock>,
-        stop: CancellationToken,
-    ) -> (Self, JoinHandle<()>) {
-        let (queue, jobs) = mpsc::channel(QUEUE_CAPACITY);
-        let writer = tokio::spawn(writer::run(store, clock, jobs, stop));
-        (Self { queue }, writer)
+    /// Starts the writers. They end once `stop` is cancelled and everything that waits is answered.
+    pub fn start(store: Arc<dyn LedgerStore>, clock: Arc<dyn Clock>, stop: CancellationToken) -> (Self, TaskTracker) {
+        let writers = TaskTracker::new();
+        let start_one = |_| {
+            let (queue, jobs) = mpsc::channel(QUEUE_CAPACITY);
+            writers.spawn(writer::run(store.clone(), clock.clone(), jobs, stop.clone()));
+            queue
+        };
+        let queues = (0..store.writers()).map(start_one).collect();
+        writers.close();
+        (Self { queues }, writers)
     }
 
     /// Hands a submission in and waits until it is on the disk, or refused.
     ///
     /// # Errors
-    /// [`LedgerError`]; nothing has happened then. A caller that goes away while it waits does not undo it.
+    /// [`LedgerError`]; nothing has happened then, but see [`LedgerError::Unavailable`]. A caller that goes
+    /// away while it waits does not undo it.
     pub async fn submit(&self, submission: Submission) -> Result<Answer, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { submission, reply }).map_err(|error| match error {
+        self.queue_of(&submission.target).try_send(Job { submission, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LedgerError::Busy,
             mpsc::error::TrySendError::Closed(_) => LedgerError::Stopped,
         })?;
         answer.await.unwrap_or(Err(LedgerError::Stopped))
+    }
+
+    fn queue_of(&self, target: &Target) -> &mpsc::Sender<Job> {
+        let mut hasher = DefaultHasher::new();
+        match target {
+            Target::Account(account) => account.hash(&mut hasher),
+            // The same address twice meets in one batch rather than at a row lock.
+            Target::NewUser(user) => user.email.as_str().hash(&mut hasher),
+        }
+        let place = hasher.finish() % self.queues.len() as u64;
+        // The remainder is below the number of queues, which is a usize.
+        &self.queues[usize::try_from(place).unwrap_or_default()]
     }
 }

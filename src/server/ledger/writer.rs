@@ -3,11 +3,15 @@
 
 use super::batch::{self, BatchFailure};
 use super::{Answer, Job, LedgerError, MAX_BATCH, Submission};
+use crate::domain::operation::Outcome;
 use crate::server::clock::Clock;
 use crate::server::store::LedgerStore;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+/// How often a batch is begun again that another program's transaction has broken off.
+const MAX_TRIES: u32 = 8;
 
 type Reply = oneshot::Sender<Result<Answer, LedgerError>>;
 
@@ -46,19 +50,46 @@ fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Submission>, Vec<Reply>) {
 }
 
 async fn commit_all(store: &dyn LedgerStore, clock: &dyn Clock, submissions: &[Submission], replies: Vec<Reply>) {
-    match batch::commit(store, submissions, clock.now()).await {
-        Ok(answers) => replies.into_iter().zip(answers).for_each(|(reply, answer)| send(reply, answer)),
-        Err(failure @ BatchFailure::NotBegun(_)) => {
-            failure.log(submissions.len());
-            replies.into_iter().for_each(|reply| send(reply, Err(LedgerError::Unavailable)));
+    match commit(store, clock, submissions).await {
+        Ok(answers) => {
+            for ((submission, reply), answer) in submissions.iter().zip(replies).zip(answers) {
+                send(submission, reply, answer);
+            }
         }
-        Err(failure @ (BatchFailure::Store(_) | BatchFailure::Undone(_))) => {
+        Err(failure) if failure.is_worth_trying_apart() => {
             failure.log(submissions.len());
             for (submission, reply) in submissions.iter().zip(replies) {
-                send(reply, commit_one(store, clock, submission).await);
+                send(submission, reply, commit_one(store, clock, submission).await);
+            }
+        }
+        Err(failure) => {
+            failure.log(submissions.len());
+            for (submission, reply) in submissions.iter().zip(replies) {
+                send(submission, reply, Err(LedgerError::Unavailable));
             }
         }
     }
+}
+
+/// Commits a batch; what another program's transaction has broken off is begun again.
+async fn commit(
+    store: &dyn LedgerStore,
+    clock: &dyn Clock,
+    submissions: &[Submission],
+) -> Result<Vec<Result<Answer, LedgerError>>, BatchFailure> {
+    for _ in 1..MAX_TRIES {
+        match batch::commit(store, submissions, clock.now()).await {
+            Err(BatchFailure::Store(error)) if error.is_transient() => {
+                tracing::debug!(%error, "a batch is begun again");
+            }
+            // Alone, a name that was taken in between is found at the second try, and refused in words.
+            Err(BatchFailure::Store(error)) if error.is_taken() && submissions.len() == 1 => {
+                tracing::debug!(%error, "a submission is begun again");
+            }
+            finished => return finished,
+        }
+    }
+    batch::commit(store, submissions, clock.now()).await
 }
 
 async fn commit_one(
@@ -66,10 +97,10 @@ async fn commit_one(
     clock: &dyn Clock,
     submission: &Submission,
 ) -> Result<Answer, LedgerError> {
-    match batch::commit(store, std::slice::from_ref(submission), clock.now()).await {
+    match commit(store, clock, std::slice::from_ref(submission)).await {
         Ok(mut answers) => answers.pop().unwrap_or(Err(LedgerError::Unavailable)),
         Err(BatchFailure::Undone(refusal)) => Err(refusal),
-        Err(failure @ (BatchFailure::Store(_) | BatchFailure::NotBegun(_))) => {
+        Err(failure @ (BatchFailure::Store(_) | BatchFailure::NotBegun(_) | BatchFailure::Unsure(_))) => {
             failure.log(1);
             Err(LedgerError::Unavailable)
         }
@@ -77,6 +108,28 @@ async fn commit_one(
 }
 
 /// A caller that went away does not need its answer; what it asked for has happened all the same.
-fn send(reply: Reply, answer: Result<Answer, LedgerError>) {
+fn send(submission: &Submission, reply: Reply, answer: Result<Answer, LedgerError>) {
+    log(submission, &answer);
     let _ = reply.send(answer);
+}
+
+/// One line for each submission, with what a person needs to find it again.
+fn log(submission: &Submission, answer: &Result<Answer, LedgerError>) {
+    let operations: Vec<_> = submission.steps.iter().map(|step| step.operation.name()).collect();
+    let operations = operations.join("+");
+    let actor = submission.steps.first().map(|step| step.memo.actor.as_str());
+    match answer {
+        Ok(Answer::Applied { account, outcome, .. }) => {
+            let (seq, amount) = match outcome {
+                Outcome::Receipt(receipt) => (receipt.transaction.seq.0, receipt.transaction.amount),
+                Outcome::Hold { hold, .. } => (hold.id.0.0, hold.amount.get()),
+                Outcome::Rolled { .. } => (0, 0),
+            };
+            let balance = outcome.balance();
+            let (available, held) = (balance.available.get(), balance.held.get());
+            tracing::info!(account = account.0, operations, actor, seq, amount, available, held, "applied");
+        }
+        Ok(Answer::Replayed { .. }) => tracing::info!(target = ?submission.target, operations, actor, "replayed"),
+        Err(reason) => tracing::info!(target = ?submission.target, operations, actor, %reason, "refused"),
+    }
 }

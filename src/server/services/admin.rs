@@ -4,9 +4,9 @@ use super::{Field, Problem, ServiceError, ServiceResult, Services};
 use crate::api::views::{AccountView, AuditLine, PersonLine};
 use crate::domain::account::Balance;
 use crate::domain::identity::Role;
-use crate::domain::operation::{Memo, Operation};
+use crate::domain::operation::{Memo, Operation, Outcome};
 use crate::domain::{CreditDelta, IdempotencyKey, UserId};
-use crate::server::ledger::{AuditNote, RequestKey, Submission};
+use crate::server::ledger::{Answer, AuditNote, RequestKey, Submission};
 use crate::server::random::{SECRET_CHARS, random_name};
 use crate::server::store::{AuditEntry, HistoryFilter, User, UserLine};
 
@@ -51,7 +51,8 @@ impl Services {
     /// # Errors
     /// Where the database fails.
     pub async fn search_people(&self, text: &str) -> ServiceResult<Vec<PersonLine>> {
-        let text: String = text.chars().take(MAX_SEARCH_CHARS).collect();
+        let visible = text.chars().filter(|character| !character.is_control());
+        let text: String = visible.take(MAX_SEARCH_CHARS).collect();
         let found = self.0.store.search_users(&text, LISTED).await?;
         Ok(found.into_iter().map(|line| self.person_line(line)).collect())
     }
@@ -86,14 +87,15 @@ impl Services {
             "delta": adjustment.delta, "reason": adjustment.reason, "by": admin.email.as_str(),
         });
         let request = format!("adjust {id} {} {}", adjustment.delta.get(), adjustment.reason);
-        let key = adjustment.key.map(|key| RequestKey::new(key, request.as_bytes()));
+        let key = adjustment.key.map(|key| RequestKey::new(key, request.as_bytes(), balance_as_json));
         let memo = Memo::new(actor.clone(), &adjustment.reason);
         let submission = Submission::one(user.account, Operation::Adjust(adjustment.delta), memo)
             .with_key(key)
             .with_audit(AuditNote { actor, action: "adjust", detail });
-        let answer = self.0.ledger.submit(submission).await?;
-        tracing::info!(account = user.account.0, delta = adjustment.delta.get(), "an administrator adjusted a balance");
-        Ok(answer.outcome.balance().clone())
+        match self.0.ledger.submit(submission).await? {
+            Answer::Applied { outcome, .. } => Ok(outcome.balance().clone()),
+            Answer::Replayed { .. } => self.read_balance(user.account).await,
+        }
     }
 
     fn person_line(&self, line: UserLine) -> PersonLine {
@@ -108,9 +110,14 @@ impl Services {
         }
     }
 
-    async fn find_by_public_id(&self, id: &UserId) -> ServiceResult<User> {
+    pub(super) async fn find_by_public_id(&self, id: &UserId) -> ServiceResult<User> {
         self.0.store.find_user_by_public_id(id).await?.ok_or(ServiceError::NotFound)
     }
+}
+
+/// What is kept under the key of a form: the balance that it left.
+fn balance_as_json(outcome: &Outcome) -> String {
+    serde_json::json!({ "balance": outcome.balance() }).to_string()
 }
 
 fn audit_line(entry: AuditEntry) -> AuditLine {

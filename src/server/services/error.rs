@@ -49,6 +49,14 @@ pub enum ServiceError {
     /// It is not there, or not theirs.
     #[error("not found")]
     NotFound,
+    /// It has no price.
+    #[error("{feature} has no price: {why}")]
+    NoPrice {
+        /// Which feature.
+        feature: FeatureId,
+        /// Why not.
+        why: String,
+    },
     /// It cannot be bought.
     #[error("not for sale")]
     NotForSale,

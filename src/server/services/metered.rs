@@ -4,9 +4,9 @@
 use super::{ServiceError, ServiceResult, Services};
 use crate::domain::account::Balance;
 use crate::domain::journal::Usage;
-use crate::domain::operation::{DEFAULT_HOLD_TTL_SECONDS, Memo, Operation, Outcome};
+use crate::domain::operation::{DEFAULT_HOLD_TTL_SECONDS, Memo, Operation, Outcome, Settler};
 use crate::domain::{AccountId, Credits, FeatureId, HoldId};
-use crate::server::ledger::{LedgerError, Submission};
+use crate::server::ledger::{Answer, LedgerError, Submission};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,13 +71,13 @@ impl Services {
     /// [`ServiceError::Insufficient`] before anything is done; [`ServiceError::GenerationFailed`] where the
     /// job failed. Nothing is charged then.
     pub(super) async fn run_metered<J: Job>(&self, metered: Metered, job: J) -> ServiceResult<Delivered<J::Kept>> {
-        let cost = self.quote(&metered.feature, metered.units)?;
+        let (cost, usage) = self.price(&metered.feature, metered.units)?;
         let gone = CancellationToken::new();
         // Dropped with this future, that is, when the caller goes away.
         let caller = gone.clone().drop_guard();
         let (services, job) = (self.clone(), Arc::new(job));
         let running = self.0.running.spawn(async move {
-            let hold = services.hold_for(&metered, cost).await?;
+            let hold = services.hold_for(&metered, cost, usage).await?;
             services.deliver(&metered, hold, cost, job, gone).await
         });
         let delivered = running.await.map_err(|error| ServiceError::Internal(error.to_string()))?;
@@ -85,20 +85,15 @@ impl Services {
         delivered
     }
 
-    /// What so many units of a feature cost now.
-    fn quote(&self, feature: &FeatureId, units: u32) -> ServiceResult<Credits> {
-        let rate = self.catalogue().rate(feature).ok_or(ServiceError::NotFound)?;
-        rate.cost(units).map_err(|_| ServiceError::NotFound)
-    }
-
-    async fn hold_for(&self, metered: &Metered, cost: Credits) -> ServiceResult<HoldId> {
-        let usage = Usage { feature: metered.feature.clone(), units: metered.units, rate_version: self.0.catalogue.0 };
+    async fn hold_for(&self, metered: &Metered, cost: Credits, usage: Usage) -> ServiceResult<HoldId> {
         let operation = Operation::Hold { cost, usage: Some(usage), ttl_seconds: DEFAULT_HOLD_TTL_SECONDS };
-        let memo = Memo::new("user", &metered.description);
+        let memo = Memo::new(Memo::JOB, &metered.description);
         let answer = self.0.ledger.submit(Submission::one(metered.account, operation, memo)).await;
-        match answer.map_err(|error| with_feature(error.into(), &metered.feature))?.outcome {
-            Outcome::Hold { hold, .. } => Ok(hold.id),
-            Outcome::Receipt(_) | Outcome::Rolled { .. } => Err(ServiceError::Internal("a hold gave no hold".into())),
+        match answer.map_err(|error| with_feature(error.into(), &metered.feature))? {
+            Answer::Applied { outcome: Outcome::Hold { hold, .. }, .. } => Ok(hold.id),
+            Answer::Applied { .. } | Answer::Replayed { .. } => {
+                Err(ServiceError::Internal("a hold gave no hold".into()))
+            }
         }
     }
 
@@ -118,11 +113,11 @@ impl Services {
         let kept = match kept {
             Ok(kept) => kept,
             Err(reason) => {
-                self.release(metered.account, hold, &reason).await?;
+                self.release_job(metered.account, hold, &reason).await?;
                 return Err(ServiceError::GenerationFailed(reason));
             }
         };
-        match self.capture(metered, hold).await {
+        match self.capture_job(metered, hold).await {
             Ok(balance) => Ok(Delivered { result: kept, balance }),
             Err(error) => {
                 job.discard(kept).await;
@@ -131,15 +126,15 @@ impl Services {
         }
     }
 
-    async fn capture(&self, metered: &Metered, hold: HoldId) -> ServiceResult<Balance> {
-        let operation = Operation::Capture { hold, amount: None };
-        let memo = Memo::new("user", &metered.description);
+    async fn capture_job(&self, metered: &Metered, hold: HoldId) -> ServiceResult<Balance> {
+        let operation = Operation::Capture { hold, amount: None, by: Settler::Anyone };
+        let memo = Memo::new(Memo::JOB, &metered.description);
         self.settle(Submission::one(metered.account, operation, memo)).await
     }
 
-    async fn release(&self, account: AccountId, hold: HoldId, reason: &str) -> ServiceResult<()> {
+    async fn release_job(&self, account: AccountId, hold: HoldId, reason: &str) -> ServiceResult<()> {
         tracing::info!(account = account.0, hold = hold.0.0, reason, "a hold is released");
-        let operation = Operation::Release { hold, reason: reason.to_owned() };
+        let operation = Operation::Release { hold, reason: reason.to_owned(), by: Settler::Anyone };
         self.settle(Submission::one(account, operation, Memo::system(reason))).await?;
         Ok(())
     }
@@ -149,10 +144,17 @@ impl Services {
         for _ in 1..SETTLEMENT_TRIES {
             match self.0.ledger.submit(submission.clone()).await {
                 Err(LedgerError::Busy | LedgerError::Unavailable) => tokio::time::sleep(SETTLEMENT_PAUSE).await,
-                settled => return Ok(settled?.outcome.balance().clone()),
+                settled => return balance_of(settled?),
             }
         }
-        Ok(self.0.ledger.submit(submission).await?.outcome.balance().clone())
+        balance_of(self.0.ledger.submit(submission).await?)
+    }
+}
+
+fn balance_of(answer: Answer) -> ServiceResult<Balance> {
+    match answer {
+        Answer::Applied { outcome, .. } => Ok(outcome.balance().clone()),
+        Answer::Replayed { .. } => Err(ServiceError::Internal("a settlement without a key was replayed".into())),
     }
 }
 

@@ -1,30 +1,37 @@
 //! Use cases: sign up, spend, buy, adjust. What pages and programs ask for is done here, once; below
 //! are the ledger and the store, above is only the door.
 
+mod access;
 mod admin;
 mod error;
 mod metered;
 mod people;
+mod programs;
+mod resets;
 mod shop;
 mod studio;
 mod wallet;
 
+pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
 pub use error::{Field, Problem, ServiceError, ServiceResult};
 pub use people::SignUpForm;
+pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NewAccount, Price, Spending};
+pub use resets::ResetReport;
 pub use shop::Purchase;
 
 use crate::domain::catalogue::Catalogue;
-use crate::domain::{Credits, PlanId};
+use crate::domain::{AccountId, Credits, PlanId};
 use crate::server::clock::Clock;
 use crate::server::config::{Mode, Payments};
 use crate::server::generators::Generator;
 use crate::server::identity::passwords::Passwords;
-use crate::server::identity::throttle::Throttle;
+use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
-use crate::server::store::Store;
+use crate::server::store::{Books, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Everything that a use case needs. Cheap to clone.
@@ -47,6 +54,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Counts tries.
     pub throttle: Throttle,
+    /// Counts calls of programs.
+    pub call_limit: CallLimit,
     /// Where files of what was made lie.
     pub media_dir: PathBuf,
     /// Credits for a new account, instead of the catalogue's.
@@ -57,6 +66,8 @@ pub struct Parts {
     pub payments: Payments,
     /// Work that goes on when its caller has gone, to be waited for at the end.
     pub running: TaskTracker,
+    /// Cancelled when the program begins to stop: what would go on for ever ends then.
+    pub closing: CancellationToken,
 }
 
 impl Services {
@@ -98,6 +109,16 @@ impl Services {
         self.0.payments != Payments::None && has_goods
     }
 
+    /// Tells what would go on for ever that the program stops.
+    pub fn begin_closing(&self) {
+        self.0.closing.cancel();
+    }
+
+    /// Waits until the program begins to stop.
+    pub async fn closing(&self) {
+        self.0.closing.cancelled().await;
+    }
+
     /// Waits until all work that was begun is done.
     pub async fn finish(&self) {
         self.0.running.close();
@@ -113,8 +134,25 @@ impl Services {
         Ok(())
     }
 
-    /// Forgets old tries of signing in.
+    /// Recomputes every account from its history and compares.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn check_books(&self) -> ServiceResult<Books> {
+        Ok(self.0.store.check_books().await?)
+    }
+
+    /// Counts a call by an account's own person.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooManyTries`] where there were too many.
+    pub fn count_call(&self, account: AccountId) -> ServiceResult<()> {
+        Ok(self.0.call_limit.count(account)?)
+    }
+
+    /// Forgets old tries of signing in, and old calls.
     pub fn forget_old_tries(&self) {
         self.0.throttle.forget_old();
+        self.0.call_limit.forget_old();
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::account::Allowance;
 use crate::domain::identity::{Email, Password, PersonName, Role};
 use crate::domain::operation::{Memo, NewGrant, Operation, Source};
 use crate::domain::{AccountId, Timestamp, UserId};
-use crate::server::ledger::{Step, Submission, Target};
+use crate::server::ledger::{Answer, Step, Submission, Target};
 use crate::server::random::{USER_ID_CHARS, random_name};
 use crate::server::store::{AuditEntry, NewUser, User};
 use std::net::IpAddr;
@@ -67,13 +67,15 @@ impl Services {
             created_at,
         };
         let target = Target::NewUser(Box::new(user));
-        let answer = self.0.ledger.submit(Submission { target, steps, key: None, order: None, audit: None }).await?;
-        tracing::info!(account = answer.account.0, role = role.as_str(), "someone signed up");
-        Ok((answer.account, public_id))
+        let submission = Submission { target, steps, key: None, order: None, audit: None };
+        match self.0.ledger.submit(submission).await? {
+            Answer::Applied { account, .. } => Ok((account, public_id)),
+            Answer::Replayed { .. } => Err(ServiceError::Internal("a sign-up without a key was replayed".into())),
+        }
     }
 
     /// The grant at signup, and the months of a free plan that has some.
-    fn first_steps(&self, id: &UserId, now: Timestamp) -> Vec<Step> {
+    pub(super) fn first_steps(&self, id: &UserId, now: Timestamp) -> Vec<Step> {
         let mut steps = Vec::new();
         let amount = self.signup_credits();
         if !amount.is_zero() {

@@ -7,7 +7,7 @@ use crate::domain::catalogue::{Interval, Pack, Plan};
 use crate::domain::credits::credit_count;
 use crate::domain::operation::Refusal;
 use crate::domain::operation::{Memo, NewGrant, Operation, Source};
-use crate::domain::{AccountId, OrderId, OwnPath, PlanId};
+use crate::domain::{AccountId, Credits, OrderId, OwnPath, PlanId};
 use crate::server::config::Payments;
 use crate::server::ledger::{LedgerError, Step, Submission, Target};
 use crate::server::random::{SECRET_CHARS, random_name};
@@ -45,8 +45,22 @@ impl Services {
         Ok(self.plan_or_free(self.read_balance(account).await?.plan))
     }
 
-    fn plan_or_free(&self, with_allowance: Option<PlanId>) -> Option<PlanId> {
+    /// Someone's plan: the free one where they bought none.
+    pub fn plan_or_free(&self, with_allowance: Option<PlanId>) -> Option<PlanId> {
         with_allowance.or_else(|| self.catalogue().free_plan().map(|plan| plan.id.clone()))
+    }
+
+    /// The ways to so many more credits: the cheapest pack that covers them, and the next plan up.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn suggest(&self, account: AccountId, shortfall: Credits) -> ServiceResult<(Option<Pack>, Option<Plan>)> {
+        if !self.is_for_sale() {
+            return Ok((None, None));
+        }
+        let current = self.current_plan(account).await?;
+        let pack = self.catalogue().cheapest_pack_for(shortfall).cloned();
+        Ok((pack, self.catalogue().next_plan(current.as_ref()).cloned()))
     }
 
     /// Writes down what someone wants to buy, at today's price, and returns where they pay.

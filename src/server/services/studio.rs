@@ -184,6 +184,8 @@ enum KeepError {
 }
 
 fn parse_prompt(text: &str) -> ServiceResult<String> {
+    // A NUL is no text: PostgreSQL does not keep it.
+    let text = text.replace('\0', "");
     let text = text.trim();
     match text.chars().count() {
         0 => Err(ServiceError::invalid(Field::Prompt, Problem::Missing)),

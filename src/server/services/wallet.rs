@@ -6,8 +6,12 @@ use crate::domain::account::{Account, Balance};
 use crate::domain::operation::{Memo, Operation};
 use crate::domain::{AccountId, Seq};
 use crate::server::ledger::Submission;
-use crate::server::store::{HistoryEntry, HistoryFilter};
+use crate::server::store::{BalanceChange, HistoryEntry, HistoryFilter, HistoryQuery};
+use tokio::sync::broadcast;
 
+/// Accounts that are brought up to date, and sessions that are forgotten, at a time.
+const DUE_PAGE: u32 = 500;
+const SESSIONS_PAGE: u32 = 1_000;
 /// Lines on one page of history.
 const PAGE_LINES: u32 = 25;
 
@@ -18,6 +22,20 @@ impl Services {
     /// Where there is no such account, or the database fails.
     pub async fn read_balance(&self, account: AccountId) -> ServiceResult<Balance> {
         Ok(self.read_account(account).await?.balance())
+    }
+
+    /// The same, with the number of the account's last change.
+    ///
+    /// # Errors
+    /// As [`Services::read_balance`].
+    pub async fn read_standing(&self, account: AccountId) -> ServiceResult<(Seq, Balance)> {
+        let account = self.read_account(account).await?;
+        Ok((account.last_seq(), account.balance()))
+    }
+
+    /// Which accounts change from now on.
+    pub fn watch_balances(&self) -> broadcast::Receiver<BalanceChange> {
+        self.0.store.watch()
     }
 
     /// The account as it is now. What time has made due is booked first: whoever looks pays, so that
@@ -32,6 +50,37 @@ impl Services {
         self.0.store.read_account(id).await?.ok_or(ServiceError::NotFound)
     }
 
+    /// Books what time has made due in accounts that nobody looks at. Correctness does not wait for it: every
+    /// look and every operation does the same for its own account. Gives how many there were.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn book_due_accounts(&self) -> ServiceResult<usize> {
+        let (mut above, mut count) = (None, 0);
+        loop {
+            let due = self.0.store.list_due_accounts(self.0.clock.now(), above, DUE_PAGE).await?;
+            for account in &due {
+                let booking = Submission::one(*account, Operation::RollForward, Memo::system("Time"));
+                self.0.ledger.submit(booking).await?;
+            }
+            count += due.len();
+            above = match due.last() {
+                Some(last) if due.len() == DUE_PAGE as usize => Some(*last),
+                Some(_) | None => return Ok(count),
+            };
+        }
+    }
+
+    /// Forgets sessions that have ended.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn remove_ended_sessions(&self) -> ServiceResult<()> {
+        while self.0.store.remove_ended_sessions(self.0.clock.now(), SESSIONS_PAGE).await? == u64::from(SESSIONS_PAGE) {
+        }
+        Ok(())
+    }
+
     /// A page of history, newest first, from below a number on.
     ///
     /// # Errors
@@ -44,7 +93,8 @@ impl Services {
     ) -> ServiceResult<HistoryView> {
         self.read_account(account).await?;
         // One more than is shown tells whether there is another page.
-        let mut entries = self.0.store.list_history(account, filter, before, PAGE_LINES + 1).await?;
+        let query = HistoryQuery { filter, before, limit: PAGE_LINES + 1, ..HistoryQuery::default() };
+        let mut entries = self.0.store.list_history(account, &query).await?;
         let has_more = entries.len() > PAGE_LINES as usize;
         entries.truncate(PAGE_LINES as usize);
         let next_before = entries.last().filter(|_| has_more).map(|entry| entry.seq().0);
@@ -54,7 +104,7 @@ impl Services {
 
 fn line(entry: HistoryEntry) -> HistoryLine {
     match entry {
-        HistoryEntry::Transaction(row) => HistoryLine::Transaction(Box::new(row)),
-        HistoryEntry::Hold(hold) => HistoryLine::Hold(Box::new(hold)),
+        HistoryEntry::Transaction(row) => HistoryLine::Transaction(row),
+        HistoryEntry::Hold { hold, draws } => HistoryLine::Hold { hold, draws },
     }
 }

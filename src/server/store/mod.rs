@@ -2,16 +2,22 @@
 //! room, and no rule about credits does.
 //!
 //! A new question is added in three steps: a function with a plain name in the trait of its area; the
-//! statement as a constant with the why above it, and its function, in `sqlite/`; a case in
-//! `tests/store_contract.rs`, which is written against the traits and runs on every database.
+//! statement as a constant with the why above it, and its function, in `sql/`; a case in
+//! `tests/store_contract.rs`, which is written against the traits and runs on both databases.
 
-pub mod sqlite;
+mod database;
+mod sql;
 
+pub use database::DatabaseUrl;
+pub use sql::SqlStore;
+
+use crate::domain::access::{ApiKey, Scopes};
 use crate::domain::account::{Account, Hold};
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::identity::{Email, PersonName, Role};
+use crate::domain::journal::Draw;
 use crate::domain::{
-    AccountId, Cents, Credits, FeatureId, GrantId, HoldId, IdempotencyKey, OrderId, Outcome, PlanId, Seq, Source,
+    AccountId, ApiKeyId, Cents, Credits, FeatureId, GrantId, HoldId, IdempotencyKey, OrderId, PlanId, Seq, Source,
     Timestamp, Transaction, TransactionType, UserId,
 };
 use async_trait::async_trait;
@@ -35,12 +41,15 @@ pub enum StoreError {
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// Everything that the program asks of a database.
-pub trait Store: LedgerStore + People + History + Shop + Creations + std::fmt::Debug {}
+pub trait Store: LedgerStore + People + History + Shop + Creations + Access + std::fmt::Debug {}
 
 /// The ledger's own door: one transaction per batch of operations.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
-    /// Begins a transaction that no other writer of this database can get between.
+    /// How many transactions can usefully write at the same time.
+    fn writers(&self) -> usize;
+
+    /// Begins a transaction; what it loads of accounts stays so until it ends.
     async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>>;
 
     /// An account as the last commit left it; `None` where there is none.
@@ -48,6 +57,43 @@ pub trait LedgerStore: Send + Sync {
 
     /// Recomputes every account from its history and compares.
     async fn check_books(&self) -> StoreResult<Books>;
+
+    /// Accounts with something that time has made due by `now`, from above an account on, in the order of
+    /// their ids.
+    async fn list_due_accounts(
+        &self,
+        now: Timestamp,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<AccountId>>;
+
+    /// Accounts with monthly credits, of one plan or of any, from above an account on, in the order of their
+    /// ids.
+    async fn list_monthly_accounts(
+        &self,
+        plan: Option<&PlanId>,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<AccountId>>;
+
+    /// The grants that resets opened whose references begin so, by account.
+    async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>>;
+
+    /// Tells those who watch, here and in other programs on the same database, of committed changes. Never
+    /// waits, and may lose some: who watches also looks by itself now and then.
+    fn announce(&self, changes: Vec<BalanceChange>);
+
+    /// Committed changes from now on.
+    fn watch(&self) -> tokio::sync::broadcast::Receiver<BalanceChange>;
+}
+
+/// News of a balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BalanceChange {
+    /// That account has reached that number.
+    Account(AccountId, Seq),
+    /// Some news were lost: any account may have changed.
+    Unknown,
 }
 
 /// One transaction of the writer. Dropped without a commit it leaves nothing behind.
@@ -55,6 +101,13 @@ pub trait LedgerStore: Send + Sync {
 pub trait LedgerTransaction: Send {
     /// Adds a person with an empty account; `None` where the address is taken.
     async fn claim_user(&mut self, user: &NewUser) -> StoreResult<Option<AccountId>>;
+
+    /// The answer that this key of an API key was given, for requests that make accounts.
+    async fn find_service_answer(
+        &mut self,
+        api_key: &ApiKeyId,
+        key: &IdempotencyKey,
+    ) -> StoreResult<Option<StoredAnswer>>;
 
     /// Marks an order of that account as paid; `false` where it was paid before or is not theirs.
     async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool>;
@@ -78,6 +131,10 @@ pub struct Wanted {
     pub holds: Vec<(AccountId, HoldId)>,
     /// Charges that are to be refunded, with the grants that they drew from.
     pub charges: Vec<(AccountId, Seq)>,
+    /// Grants that are to be taken back.
+    pub grants: Vec<(AccountId, GrantId)>,
+    /// Resets that are to be undone, by the grants that they opened.
+    pub resets: Vec<(AccountId, GrantId)>,
     /// Keys that may have been used.
     pub keys: Vec<(AccountId, IdempotencyKey)>,
     /// References that may have been granted.
@@ -100,8 +157,8 @@ pub struct Loaded {
 pub struct StoredAnswer {
     /// SHA-256 of the request, in hexadecimal.
     pub fingerprint: String,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// What the caller was told, byte for byte.
+    pub text: String,
 }
 
 /// What a batch changed.
@@ -111,6 +168,8 @@ pub struct Batch<'a> {
     pub accounts: Vec<&'a Account>,
     /// Keys that were used now.
     pub answers: Vec<(AccountId, IdempotencyKey, StoredAnswer)>,
+    /// The same, of requests that made accounts.
+    pub service_answers: Vec<(ApiKeyId, IdempotencyKey, StoredAnswer)>,
     /// What administrators did.
     pub audit: Vec<AuditEntry>,
     /// When.
@@ -198,9 +257,14 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryEntry {
     /// A movement.
-    Transaction(Transaction),
+    Transaction(Box<Transaction>),
     /// A reservation that is pending, was released or has expired.
-    Hold(Hold),
+    Hold {
+        /// The reservation.
+        hold: Box<Hold>,
+        /// On which grants, each positive.
+        draws: Vec<Draw>,
+    },
 }
 
 impl HistoryEntry {
@@ -208,17 +272,36 @@ impl HistoryEntry {
     pub fn seq(&self) -> Seq {
         match self {
             Self::Transaction(row) => row.seq,
-            Self::Hold(hold) => hold.id.0,
+            Self::Hold { hold, .. } => hold.id.0,
         }
     }
 }
 
-/// Which lines of history.
+/// Which lines of history, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Of which kind.
+    pub filter: HistoryFilter,
+    /// Of one feature only.
+    pub feature: Option<FeatureId>,
+    /// Not older than this.
+    pub from: Option<Timestamp>,
+    /// Older than this.
+    pub to: Option<Timestamp>,
+    /// Below this number.
+    pub before: Option<Seq>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which kind of lines of history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistoryFilter {
     /// All of them.
     #[default]
     Everything,
+    /// All movements.
+    Movements,
     /// Movements of one type.
     Only(TransactionType),
     /// Holds that are pending, released or expired.
@@ -228,14 +311,8 @@ pub enum HistoryFilter {
 /// What has happened.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// Lines below a number (all where absent), newest first.
-    async fn list_history(
-        &self,
-        account: AccountId,
-        filter: HistoryFilter,
-        before: Option<Seq>,
-        limit: u32,
-    ) -> StoreResult<Vec<HistoryEntry>>;
+    /// Lines of an account's history.
+    async fn list_history(&self, account: AccountId, query: &HistoryQuery) -> StoreResult<Vec<HistoryEntry>>;
     /// What administrators did to an account, newest first.
     async fn list_audit(&self, account: AccountId, limit: u32) -> StoreResult<Vec<AuditEntry>>;
 }
@@ -341,15 +418,81 @@ pub trait Creations: Send + Sync {
     async fn remove_creation(&self, name: &str) -> StoreResult<()>;
 }
 
+/// What lets someone in: sessions of browsers, keys of programs.
+#[async_trait]
+pub trait Access: Send + Sync {
+    /// Keeps a new session; `false` where its id is taken.
+    async fn add_session(&self, id: &str, data: &str, expires_at: Timestamp) -> StoreResult<bool>;
+    /// Keeps a session, or changes it.
+    async fn save_session(&self, id: &str, data: &str, expires_at: Timestamp) -> StoreResult<()>;
+    /// A session that has not ended, with its end.
+    async fn find_session(&self, id: &str, now: Timestamp) -> StoreResult<Option<(String, Timestamp)>>;
+    /// Forgets a session.
+    async fn remove_session(&self, id: &str) -> StoreResult<()>;
+    /// Forgets sessions that have ended, at most `limit`.
+    async fn remove_ended_sessions(&self, now: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// Keeps a key, by the hash of its secret, with its audit row.
+    async fn add_api_key(&self, key: &NewApiKey, entry: &AuditEntry) -> StoreResult<()>;
+    /// A key by the hash of its secret, ended and revoked ones too.
+    async fn find_api_key(&self, hash: &str) -> StoreResult<Option<ApiKey>>;
+    /// The keys of an account, or all service keys, newest first.
+    async fn list_api_keys(&self, account: Option<AccountId>) -> StoreResult<Vec<ApiKey>>;
+    /// Notes that a key was used.
+    async fn mark_api_key_used(&self, id: &ApiKeyId, now: Timestamp) -> StoreResult<()>;
+    /// Ends a key for good, with its audit row; `false` where there is none of that id, or it had ended so.
+    async fn revoke_api_key(&self, id: &ApiKeyId, entry: &AuditEntry) -> StoreResult<bool>;
+}
+
+/// A key that is made.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// Its public name.
+    pub id: ApiKeyId,
+    /// SHA-256 of the secret, in hexadecimal.
+    pub hash: String,
+    /// Whose it is; absent of a service key.
+    pub account: Option<AccountId>,
+    /// What a service key may do.
+    pub scopes: Scopes,
+    /// What its maker calls it.
+    pub label: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// The result of checking every account against its history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Books {
     /// How many accounts were checked.
     pub accounts: i64,
-    /// What all of them have together.
-    pub balance: i64,
+    /// All accounts together.
+    pub totals: Totals,
     /// One sentence for each thing that does not fit.
     pub flaws: Vec<String>,
+}
+
+/// Both sides of the equation: granted + restored = remaining + consumed - refunded + expired + taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// All grants, but those that a refund opened.
+    pub granted: i64,
+    /// Grants that a refund opened, because the old ones had ended.
+    pub restored: i64,
+    /// What is left of all grants.
+    pub remaining: i64,
+    /// Charges and captures.
+    pub consumed: i64,
+    /// What of it went back to the very grants.
+    pub refunded: i64,
+    /// What ended unspent.
+    pub expired: i64,
+    /// Adjustments downwards, clawbacks, paid debt, undone resets.
+    pub taken_back: i64,
+    /// What is still owed.
+    pub debt: i64,
 }
 
 impl Books {

@@ -5,6 +5,8 @@ use super::patience::{self, PAGE_TIME_LIMIT};
 use super::{cross_site, fn_status, headers, hydration, isolation};
 use crate::app::App;
 use crate::server::config::Config;
+use crate::server::identity::sessions::Sessions;
+use crate::server::rest;
 use crate::server::services::{ServiceError, Services};
 use axum::extract::{Path, State};
 use axum::middleware::from_fn;
@@ -24,7 +26,6 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_sessions::SessionManagerLayer;
-use tower_sessions_sqlx_store::SqliteStore as SessionStore;
 
 /// The largest body of a form, in bytes: the longest prompt, percent-encoded, and the path back beside it.
 pub const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -47,7 +48,7 @@ pub fn site_options(config: &Config) -> LeptosOptions {
 }
 
 /// All routes.
-pub fn build(services: Services, sessions: SessionManagerLayer<SessionStore>, config: &Config) -> Router {
+pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config: &Config) -> Router {
     let options = site_options(config);
     let provide = {
         let services = services.clone();
@@ -64,6 +65,7 @@ pub fn build(services: Services, sessions: SessionManagerLayer<SessionStore>, co
         .fallback(file_and_error_handler_with_context(provide, shell))
         .layer(from_fn(isolation::isolate))
         .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
+        .nest("/api", rest::router(services.clone()))
         .layer(sessions)
         .route("/media/{name}", get(read_media))
         .nest_service("/pkg", Router::new().fallback_service(files).layer(cache_for(options.hash_files)))
@@ -81,6 +83,7 @@ pub fn build(services: Services, sessions: SessionManagerLayer<SessionStore>, co
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
         .layer(from_fn(cross_site::refuse_cross_site))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(rest::describe_bare_errors))
         .layer(from_fn(move |request, next| headers::add_security_headers(is_https, request, next)))
         .layer(Extension(services))
         .with_state(options)

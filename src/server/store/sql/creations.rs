@@ -1,11 +1,10 @@
-//! What people made, in SQLite.
+//! What people made, in SQL.
 
-use super::{SqliteStore, rows};
+use super::{SqlStore, rows};
 use crate::domain::{AccountId, FeatureId, Timestamp};
+use crate::server::store::database::Row;
 use crate::server::store::{Creation, Creations, StoreResult};
 use async_trait::async_trait;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 const ADD_CREATION: &str = "
     INSERT INTO creations (name, account_id, feature, prompt, answer, content_type, credits_used, created_at, expires_at)
@@ -24,53 +23,53 @@ const LIST_EXPIRED_CREATIONS: &str = "SELECT name FROM creations WHERE expires_a
 const REMOVE_CREATION: &str = "DELETE FROM creations WHERE name = $1";
 
 #[async_trait]
-impl Creations for SqliteStore {
+impl Creations for SqlStore {
     async fn add_creation(&self, creation: &Creation) -> StoreResult<()> {
-        sqlx::query(ADD_CREATION)
-            .bind(&creation.name)
-            .bind(creation.account.0)
-            .bind(creation.feature.as_str())
-            .bind(&creation.prompt)
-            .bind(&creation.answer)
-            .bind(&creation.content_type)
-            .bind(creation.credits_used.get())
-            .bind(creation.created_at.millis())
-            .bind(creation.expires_at.millis())
-            .execute(&self.writer)
-            .await?;
+        let values = [
+            (&creation.name).into(),
+            creation.account.into(),
+            creation.feature.as_str().into(),
+            (&creation.prompt).into(),
+            creation.answer.as_deref().into(),
+            (&creation.content_type).into(),
+            creation.credits_used.into(),
+            creation.created_at.into(),
+            creation.expires_at.into(),
+        ];
+        self.database.execute(ADD_CREATION, &values).await?;
         Ok(())
     }
 
     async fn find_creation(&self, name: &str, now: Timestamp) -> StoreResult<Option<Creation>> {
-        let row = sqlx::query(FIND_CREATION).bind(name).bind(now.millis()).fetch_optional(&self.readers).await?;
+        let row = self.database.fetch_optional(FIND_CREATION, &[name.into(), now.into()]).await?;
         row.as_ref().map(creation).transpose()
     }
 
     async fn list_creations(&self, account: AccountId, now: Timestamp, limit: u32) -> StoreResult<Vec<Creation>> {
-        let query = sqlx::query(LIST_CREATIONS).bind(account.0).bind(now.millis()).bind(limit);
-        query.fetch_all(&self.readers).await?.iter().map(creation).collect()
+        let values = [account.into(), now.into(), limit.into()];
+        self.database.fetch_all(LIST_CREATIONS, &values).await?.iter().map(creation).collect()
     }
 
     async fn list_expired_creations(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<String>> {
-        let query = sqlx::query(LIST_EXPIRED_CREATIONS).bind(now.millis()).bind(limit);
-        query.fetch_all(&self.readers).await?.iter().map(|row| Ok(row.try_get("name")?)).collect()
+        let found = self.database.fetch_all(LIST_EXPIRED_CREATIONS, &[now.into(), limit.into()]).await?;
+        found.iter().map(|row| Ok(row.text("name")?.to_owned())).collect()
     }
 
     async fn remove_creation(&self, name: &str) -> StoreResult<()> {
-        sqlx::query(REMOVE_CREATION).bind(name).execute(&self.writer).await?;
+        self.database.execute(REMOVE_CREATION, &[name.into()]).await?;
         Ok(())
     }
 }
 
-fn creation(row: &SqliteRow) -> StoreResult<Creation> {
+fn creation(row: &Row) -> StoreResult<Creation> {
     Ok(Creation {
-        name: row.try_get("name")?,
-        account: AccountId(row.try_get("account_id")?),
-        feature: rows::expected(FeatureId::parse(row.try_get("feature")?), "feature")?,
-        prompt: row.try_get("prompt")?,
-        answer: row.try_get("answer")?,
-        content_type: row.try_get("content_type")?,
-        credits_used: rows::credits(row.try_get("credits_used")?)?,
+        name: row.text("name")?.to_owned(),
+        account: AccountId(row.integer("account_id")?),
+        feature: rows::expected(FeatureId::parse(row.text("feature")?), "feature")?,
+        prompt: row.text("prompt")?.to_owned(),
+        answer: row.optional_text("answer")?.map(str::to_owned),
+        content_type: row.text("content_type")?.to_owned(),
+        credits_used: rows::credits(row.integer("credits_used")?)?,
         created_at: rows::moment(row, "created_at")?,
         expires_at: rows::moment(row, "expires_at")?,
     })

@@ -1,13 +1,12 @@
-//! The catalogue and the orders in SQLite.
+//! The catalogue and the orders in SQL.
 
 use super::load::to_json;
-use super::{SqliteStore, rows};
+use super::{SqlStore, rows};
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::{AccountId, OrderId, Timestamp};
+use crate::server::store::database::Row;
 use crate::server::store::{Order, OrderItem, OrderStatus, Shop, StoreResult};
 use async_trait::async_trait;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 const READ_CATALOGUE: &str = "SELECT version, body FROM catalogue_versions ORDER BY version DESC LIMIT 1";
 
@@ -27,16 +26,20 @@ const DECLINE_ORDER: &str =
     "UPDATE orders SET status = 'declined', settled_at = $2 WHERE id = $1 AND status = 'pending'";
 
 #[async_trait]
-impl Shop for SqliteStore {
+impl Shop for SqlStore {
     async fn read_catalogue(&self) -> StoreResult<Option<(i64, Catalogue)>> {
-        let Some(row) = sqlx::query(READ_CATALOGUE).fetch_optional(&self.readers).await? else { return Ok(None) };
-        let catalogue = rows::expected(serde_json::from_str(row.try_get("body")?).ok(), "catalogue")?;
-        Ok(Some((row.try_get("version")?, catalogue)))
+        let Some(row) = self.database.fetch_optional(READ_CATALOGUE, &[]).await? else { return Ok(None) };
+        let catalogue = rows::expected(serde_json::from_str(row.text("body")?).ok(), "catalogue")?;
+        Ok(Some((row.integer("version")?, catalogue)))
     }
 
     async fn add_catalogue(&self, catalogue: &Catalogue, now: Timestamp) -> StoreResult<i64> {
-        let query = sqlx::query(ADD_CATALOGUE).bind(to_json(catalogue)?).bind(now.millis());
-        Ok(query.fetch_one(&self.writer).await?.try_get("version")?)
+        let body = to_json(catalogue)?;
+        let mut transaction = self.database.begin().await?;
+        let added = transaction.fetch_optional(ADD_CATALOGUE, &[(&body).into(), now.into()]).await?;
+        let version = rows::expected(added, "version of the catalogue")?.integer("version")?;
+        transaction.commit().await?;
+        Ok(version)
     }
 
     async fn add_order(&self, order: &Order) -> StoreResult<()> {
@@ -44,55 +47,55 @@ impl Shop for SqliteStore {
             OrderItem::Plan { plan, interval } => ("plan", plan, Some(interval.as_str())),
             OrderItem::Pack(pack) => ("pack", pack, None),
         };
-        sqlx::query(ADD_ORDER)
-            .bind(order.id.as_str())
-            .bind(order.account.0)
-            .bind(kind)
-            .bind(item.as_str())
-            .bind(interval)
-            .bind(order.credits.get())
-            .bind(order.amount.get())
-            .bind(&order.return_to)
-            .bind(order.created_at.millis())
-            .execute(&self.writer)
-            .await?;
+        let values = [
+            order.id.as_str().into(),
+            order.account.into(),
+            kind.into(),
+            item.as_str().into(),
+            interval.into(),
+            order.credits.into(),
+            order.amount.get().into(),
+            order.return_to.as_deref().into(),
+            order.created_at.into(),
+        ];
+        self.database.execute(ADD_ORDER, &values).await?;
         Ok(())
     }
 
     async fn find_order(&self, id: &OrderId) -> StoreResult<Option<Order>> {
-        let row = sqlx::query(FIND_ORDER).bind(id.as_str()).fetch_optional(&self.readers).await?;
+        let row = self.database.fetch_optional(FIND_ORDER, &[id.as_str().into()]).await?;
         row.as_ref().map(order).transpose()
     }
 
     async fn decline_order(&self, id: &OrderId, now: Timestamp) -> StoreResult<()> {
-        sqlx::query(DECLINE_ORDER).bind(id.as_str()).bind(now.millis()).execute(&self.writer).await?;
+        self.database.execute(DECLINE_ORDER, &[id.as_str().into(), now.into()]).await?;
         Ok(())
     }
 }
 
-fn order(row: &SqliteRow) -> StoreResult<Order> {
-    let status = match row.try_get("status")? {
+fn order(row: &Row) -> StoreResult<Order> {
+    let status = match row.text("status")? {
         "pending" => Some(OrderStatus::Pending),
         "paid" => Some(OrderStatus::Paid),
         "declined" => Some(OrderStatus::Declined),
         _ => None,
     };
     Ok(Order {
-        id: rows::expected(OrderId::parse(row.try_get("id")?), "order")?,
-        account: AccountId(row.try_get("account_id")?),
+        id: rows::expected(OrderId::parse(row.text("id")?), "order")?,
+        account: AccountId(row.integer("account_id")?),
         item: order_item(row)?,
-        credits: rows::credits(row.try_get("credits")?)?,
-        amount: rows::cents(row.try_get("amount_cents")?)?,
+        credits: rows::credits(row.integer("credits")?)?,
+        amount: rows::cents(row.integer("amount_cents")?)?,
         status: rows::expected(status, "status of an order")?,
-        return_to: row.try_get("return_to")?,
+        return_to: row.optional_text("return_to")?.map(str::to_owned),
         created_at: rows::moment(row, "created_at")?,
         settled_at: rows::optional_moment(row, "settled_at")?,
     })
 }
 
-fn order_item(row: &SqliteRow) -> StoreResult<OrderItem> {
-    let item = rows::plan_id(row.try_get("item")?)?;
-    match row.try_get::<Option<&str>, _>("interval")? {
+fn order_item(row: &Row) -> StoreResult<OrderItem> {
+    let item = rows::plan_id(row.text("item")?)?;
+    match row.optional_text("interval")? {
         None => Ok(OrderItem::Pack(item)),
         Some(text) => Ok(OrderItem::Plan { plan: item, interval: rows::expected(Interval::parse(text), "interval")? }),
     }

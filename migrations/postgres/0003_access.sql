@@ -1,0 +1,56 @@
+-- Who may come in: sessions of browsers, and keys of programs.
+
+CREATE TABLE sessions (
+    id         TEXT   PRIMARY KEY,
+    -- As JSON: whose it is, and when they were last seen.
+    data       TEXT   NOT NULL CHECK (data::json IS NOT NULL),
+    expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX sessions_end ON sessions (expires_at);
+
+CREATE TABLE api_keys (
+    id           TEXT   PRIMARY KEY,
+    -- SHA-256 of the key, in hexadecimal. The key has 128 random bits, so nothing slower is needed.
+    hash         TEXT   NOT NULL UNIQUE,
+    -- Whose it is; absent of a service key, which acts for any account.
+    account_id   BIGINT REFERENCES accounts (id),
+    -- Of a service key: what it may do, separated by commas.
+    scopes       TEXT   NOT NULL,
+    -- What its maker calls it.
+    label        TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT,
+    -- By the minute.
+    last_used_at BIGINT,
+    revoked_at   BIGINT,
+    CHECK ((account_id IS NULL) = (scopes <> ''))
+);
+
+CREATE INDEX api_keys_account ON api_keys (account_id) WHERE account_id IS NOT NULL;
+
+CREATE TRIGGER api_keys_keep_their_terms BEFORE UPDATE ON api_keys FOR EACH ROW
+WHEN (new.id <> old.id OR new.hash <> old.hash OR new.account_id IS DISTINCT FROM old.account_id
+    OR new.scopes <> old.scopes OR old.revoked_at IS NOT NULL AND new.revoked_at IS DISTINCT FROM old.revoked_at)
+EXECUTE FUNCTION refuse('of a key only its use and its end may change');
+
+-- The answers to requests that make accounts: their idempotency keys belong to the key that called.
+CREATE TABLE service_requests (
+    api_key_id  TEXT   NOT NULL REFERENCES api_keys (id),
+    key         TEXT   NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    -- SHA-256 of the request, in hexadecimal.
+    fingerprint TEXT   NOT NULL,
+    -- What the caller was told, byte for byte.
+    answer      TEXT   NOT NULL,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (api_key_id, key)
+);
+
+CREATE TRIGGER service_requests_never_change BEFORE UPDATE ON service_requests FOR EACH ROW
+EXECUTE FUNCTION refuse('an idempotency key is used once');
+
+CREATE TRIGGER service_requests_stay BEFORE DELETE ON service_requests FOR EACH ROW
+EXECUTE FUNCTION refuse('an idempotency key is used once');
+
+CREATE TRIGGER service_requests_are_not_emptied BEFORE TRUNCATE ON service_requests FOR EACH STATEMENT
+EXECUTE FUNCTION refuse('an idempotency key is used once');

@@ -1,0 +1,153 @@
+//! The ledger's door to the database: one transaction per batch.
+
+use super::load::to_json;
+use super::{SqlStore, books, load, rows, save};
+use crate::domain::account::Account;
+use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, OrderId, PlanId, Seq, Timestamp};
+use crate::server::store::database::Transaction;
+use crate::server::store::{
+    BalanceChange, Batch, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreResult, StoredAnswer, Wanted,
+};
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+/// Decides a sign-up: no row comes back where the address is taken.
+const INSERT_USER: &str = "
+    INSERT INTO users (public_id, email, name, password_hash, role, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT DO NOTHING RETURNING id";
+
+const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id) VALUES ($1)";
+
+/// Decides a payment: only the first finds the order pending. A declined one may be tried again.
+const PAY_ORDER: &str = "
+    UPDATE orders SET status = 'paid', settled_at = $3
+    WHERE id = $1 AND account_id = $2 AND status <> 'paid'";
+
+const FIND_SERVICE_ANSWER: &str = "
+    SELECT fingerprint, answer FROM service_requests WHERE api_key_id = $1 AND key = $2";
+
+/// PostgreSQL only: whoever else wants one of these accounts waits here. Always in the order of ids, so that
+/// two batches never wait for each other. NO KEY, since rows that only refer to an account need not wait.
+const LOCK_ACCOUNTS: &str = "
+    SELECT id FROM accounts WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
+    ORDER BY id FOR NO KEY UPDATE";
+
+const LIST_DUE_ACCOUNTS: &str = "
+    SELECT account_id FROM grants
+        WHERE expires_at <= $1 AND remaining > 0 AND remaining > held AND account_id > $2
+    UNION SELECT account_id FROM holds WHERE status = 'pending' AND deadline <= $1 AND account_id > $2
+    UNION SELECT account_id FROM allowances WHERE next_at <= $1 AND account_id > $2
+    ORDER BY account_id LIMIT $3";
+
+const LIST_MONTHLY_ACCOUNTS: &str = "
+    SELECT account_id FROM allowances
+    WHERE credits_per_month > 0 AND account_id > $2 AND plan = coalesce($1, plan)
+    ORDER BY account_id LIMIT $3";
+
+/// `substr` rather than LIKE: the prefix is text, not a pattern.
+const LIST_RESET_GRANTS: &str = "
+    SELECT account_id, id FROM grants
+    WHERE source = 'monthly' AND substr(reference, 1, length($1)) = $1 ORDER BY account_id, id";
+
+struct SqlLedgerTransaction(Transaction);
+
+#[async_trait]
+impl LedgerStore for SqlStore {
+    fn writers(&self) -> usize {
+        self.database.writers()
+    }
+
+    async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>> {
+        Ok(Box::new(SqlLedgerTransaction(self.database.begin().await?)))
+    }
+
+    async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
+        let mut snapshot = self.database.begin_snapshot().await?;
+        let wanted = Wanted { accounts: vec![account], ..Wanted::default() };
+        Ok(load::load(&mut snapshot, &wanted).await?.accounts.remove(&account))
+    }
+
+    async fn check_books(&self) -> StoreResult<Books> {
+        books::check(&mut self.database.begin_snapshot().await?).await
+    }
+
+    async fn list_due_accounts(
+        &self,
+        now: Timestamp,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<AccountId>> {
+        let values = [now.into(), above.unwrap_or(AccountId(0)).into(), limit.into()];
+        self.database.fetch_all(LIST_DUE_ACCOUNTS, &values).await?.iter().map(rows::account_id).collect()
+    }
+
+    async fn list_monthly_accounts(
+        &self,
+        plan: Option<&PlanId>,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<AccountId>> {
+        let values = [plan.map(PlanId::as_str).into(), above.unwrap_or(AccountId(0)).into(), limit.into()];
+        self.database.fetch_all(LIST_MONTHLY_ACCOUNTS, &values).await?.iter().map(rows::account_id).collect()
+    }
+
+    async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>> {
+        let found = self.database.fetch_all(LIST_RESET_GRANTS, &[reference_prefix.into()]).await?;
+        found.iter().map(|row| Ok((rows::account_id(row)?, GrantId(Seq(row.integer("id")?))))).collect()
+    }
+
+    fn announce(&self, changes: Vec<BalanceChange>) {
+        self.feed.announce(changes);
+    }
+
+    fn watch(&self) -> broadcast::Receiver<BalanceChange> {
+        self.feed.watch()
+    }
+}
+
+#[async_trait]
+impl LedgerTransaction for SqlLedgerTransaction {
+    async fn claim_user(&mut self, user: &NewUser) -> StoreResult<Option<AccountId>> {
+        let values = [
+            user.public_id.as_str().into(),
+            user.email.as_str().into(),
+            user.name.as_str().into(),
+            user.password_hash.as_deref().into(),
+            user.role.as_str().into(),
+            user.created_at.into(),
+        ];
+        let Some(row) = self.0.fetch_optional(INSERT_USER, &values).await? else { return Ok(None) };
+        let id = AccountId(row.integer("id")?);
+        self.0.execute(INSERT_ACCOUNT, &[id.into()]).await?;
+        Ok(Some(id))
+    }
+
+    async fn find_service_answer(
+        &mut self,
+        api_key: &ApiKeyId,
+        key: &IdempotencyKey,
+    ) -> StoreResult<Option<StoredAnswer>> {
+        let values = [api_key.as_str().into(), key.as_str().into()];
+        let found = self.0.fetch_optional(FIND_SERVICE_ANSWER, &values).await?;
+        found.as_ref().map(rows::answer).transpose()
+    }
+
+    async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool> {
+        Ok(self.0.execute(PAY_ORDER, &[order.as_str().into(), account.into(), now.into()]).await? == 1)
+    }
+
+    async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded> {
+        if self.0.needs_row_locks() && !wanted.accounts.is_empty() {
+            self.0.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
+        }
+        load::load(&mut self.0, wanted).await
+    }
+
+    async fn save(&mut self, batch: &Batch<'_>) -> StoreResult<()> {
+        save::save(&mut self.0, batch).await
+    }
+
+    async fn commit(self: Box<Self>) -> StoreResult<()> {
+        self.0.commit().await
+    }
+}

@@ -1,0 +1,229 @@
+//! Loading a batch: every statement takes all accounts at once as one JSON parameter, so that their
+//! number does not grow with the number of callers.
+
+use super::rows::{self, account_id};
+use crate::domain::account::{Account, Allowance, Charge, Grant, Hold, PastReset, Snapshot};
+use crate::domain::{AccountId, Credits, GrantId, IdempotencyKey, Seq, Source};
+use crate::server::store::database::{Row, Transaction};
+use crate::server::store::{Loaded, StoreError, StoreResult, StoredAnswer, Wanted};
+use serde::Serialize;
+use std::collections::HashMap;
+
+const LOAD_ACCOUNTS: &str = "
+    SELECT a.id AS account_id, a.last_seq, a.debt, l.plan, l.reference, l.credits_per_month, l.anchor, l.next_month
+    FROM accounts a LEFT JOIN allowances l ON l.account_id = a.id
+    WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
+
+const LOAD_OPEN_GRANTS: &str = "
+    SELECT account_id, id, source, reference, amount, remaining, held, expired, clawed_back, expires_at,
+        created_at
+    FROM grants WHERE account_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND remaining > 0";
+
+/// Grants without anything left that a row of history has opened or moved: a refund may have to open them
+/// again, a clawback has to know them. Those with something left are loaded above.
+const LOAD_SPENT_GRANTS: &str = "
+    SELECT DISTINCT g.account_id, g.id, g.source, g.reference, g.amount, g.remaining, g.held,
+        g.expired, g.clawed_back, g.expires_at, g.created_at
+    FROM json_each($1) want
+    JOIN draws d ON d.account_id = CAST(want.value ->> 0 AS BIGINT) AND d.seq = CAST(want.value ->> 1 AS BIGINT)
+    JOIN grants g ON g.account_id = d.account_id AND g.id = d.grant_id AND g.remaining = 0";
+
+const LOAD_PENDING_HOLDS: &str = "
+    SELECT account_id, id, amount, status, captured, feature, units, rate_version, description, actor, metadata,
+        reason, deadline, created_at, settled_at, draws
+    FROM holds WHERE account_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND status = 'pending'";
+
+/// Settled holds that are named, so that a late capture is told what became of them.
+const LOAD_SETTLED_HOLDS: &str = "
+    SELECT DISTINCT h.account_id, h.id, h.amount, h.status, h.captured, h.feature, h.units, h.rate_version,
+        h.description, h.actor, h.metadata, h.reason, h.deadline, h.created_at, h.settled_at, h.draws
+    FROM json_each($1) want
+    JOIN holds h ON h.account_id = CAST(want.value ->> 0 AS BIGINT) AND h.id = CAST(want.value ->> 1 AS BIGINT)
+    WHERE h.status <> 'pending'";
+
+const LOAD_CHARGES: &str = "
+    SELECT DISTINCT t.account_id, t.seq, t.feature, t.units, t.rate_version,
+        (SELECT CAST(coalesce(sum(r.amount), 0) AS BIGINT) FROM transactions r
+            WHERE r.account_id = t.account_id AND r.refund_of = t.seq) AS refunded
+    FROM json_each($1) want
+    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+    WHERE t.cause IN ('charge', 'capture')";
+
+/// Only what was taken: whoever names a grant's or a refund's own row is told that it is no charge.
+const LOAD_CHARGE_DRAWS: &str = "
+    SELECT DISTINCT d.account_id, d.seq, d.position, d.grant_id, -d.amount AS taken
+    FROM json_each($1) want
+    JOIN draws d ON d.account_id = CAST(want.value ->> 0 AS BIGINT) AND d.seq = CAST(want.value ->> 1 AS BIGINT)
+    WHERE d.amount < 0
+    ORDER BY d.account_id, d.seq, d.position";
+
+/// Grants that were opened by a reset.
+const LOAD_RESETS: &str = "
+    SELECT DISTINCT t.account_id, t.seq
+    FROM json_each($1) want
+    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+    WHERE t.cause = 'reset' AND t.type = 'credit'";
+
+/// What a reset ended stands in the row right before the one that opened its grant.
+const LOAD_RESET_DRAWS: &str = "
+    SELECT DISTINCT d.account_id, d.seq + 1 AS seq, d.position, d.grant_id, -d.amount AS taken
+    FROM json_each($1) want
+    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT)
+        AND t.seq = CAST(want.value ->> 1 AS BIGINT) - 1
+    JOIN draws d ON d.account_id = t.account_id AND d.seq = t.seq
+    WHERE t.cause = 'reset' AND t.type = 'expiry'
+    ORDER BY d.account_id, 2, d.position";
+
+const LOAD_ANSWERS: &str = "
+    SELECT k.account_id, k.key, k.fingerprint, k.answer
+    FROM json_each($1) want
+    JOIN idempotency_keys k ON k.account_id = CAST(want.value ->> 0 AS BIGINT) AND k.key = want.value ->> 1";
+
+const LOAD_REFERENCES: &str = "
+    SELECT g.account_id, g.id, g.source, g.reference
+    FROM json_each($1) want
+    JOIN grants g ON g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
+
+/// Loads what a batch wants; what is not there is left out.
+pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<Loaded> {
+    let mut parts = Parts::default();
+    let accounts = query_all(transaction, LOAD_ACCOUNTS, &wanted.accounts).await?;
+    parts.take_grants(&query_all(transaction, LOAD_OPEN_GRANTS, &wanted.accounts).await?)?;
+    parts.take_holds(&query_all(transaction, LOAD_PENDING_HOLDS, &wanted.accounts).await?)?;
+    parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &wanted.holds).await?)?;
+    parts.take_grants(&query_all(transaction, LOAD_SPENT_GRANTS, &rows_that_move_grants(wanted)).await?)?;
+    let charges = query_all(transaction, LOAD_CHARGES, &wanted.charges).await?;
+    parts.take_charges(&charges, &query_all(transaction, LOAD_CHARGE_DRAWS, &wanted.charges).await?)?;
+    let resets = query_all(transaction, LOAD_RESETS, &wanted.resets).await?;
+    parts.take_resets(&resets, &query_all(transaction, LOAD_RESET_DRAWS, &wanted.resets).await?)?;
+    let accounts = accounts.iter().map(|row| parts.assemble(row)).collect::<StoreResult<_>>()?;
+    let answers = query_all(transaction, LOAD_ANSWERS, &wanted.keys).await?;
+    let references = query_all(transaction, LOAD_REFERENCES, &wanted.references).await?;
+    Ok(Loaded {
+        accounts,
+        answers: answers.iter().map(answer).collect::<StoreResult<_>>()?,
+        references: references.iter().map(reference).collect::<StoreResult<_>>()?,
+    })
+}
+
+/// The rows of history whose grants are wanted. A grant was opened by the row of its own number; what a
+/// reset ended stands in the row before.
+fn rows_that_move_grants(wanted: &Wanted) -> Vec<(AccountId, Seq)> {
+    let opened = wanted.grants.iter().chain(&wanted.resets).map(|(account, grant)| (*account, grant.0));
+    let ended = wanted.resets.iter().map(|(account, grant)| (*account, Seq(grant.0.0 - 1)));
+    wanted.charges.iter().copied().chain(opened).chain(ended).collect()
+}
+
+/// Runs a statement whose one parameter is a list; an empty list asks nothing.
+async fn query_all<T: Serialize>(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    list: &[T],
+) -> StoreResult<Vec<Row>> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    transaction.fetch_all(statement, &[(&to_json(&list)?).into()]).await
+}
+
+/// The JSON form in which a list travels as one parameter.
+pub(super) fn to_json<T: Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// What belongs to accounts, by account, until they are put together.
+#[derive(Default)]
+struct Parts {
+    grants: HashMap<AccountId, Vec<Grant>>,
+    holds: HashMap<AccountId, Vec<Hold>>,
+    charges: HashMap<AccountId, Vec<Charge>>,
+    resets: HashMap<AccountId, Vec<PastReset>>,
+}
+
+/// What rows of history took from which grant, by row.
+type DrawsByRow = HashMap<(AccountId, Seq), Vec<(GrantId, Credits)>>;
+
+fn draws_by_row(rows: &[Row]) -> StoreResult<DrawsByRow> {
+    let mut draws = DrawsByRow::new();
+    for row in rows {
+        let draw = (GrantId(Seq(row.integer("grant_id")?)), rows::credits(row.integer("taken")?)?);
+        draws.entry((account_id(row)?, Seq(row.integer("seq")?))).or_default().push(draw);
+    }
+    Ok(draws)
+}
+
+impl Parts {
+    fn take_grants(&mut self, rows: &[Row]) -> StoreResult<()> {
+        for row in rows {
+            self.grants.entry(account_id(row)?).or_default().push(rows::grant(row)?);
+        }
+        Ok(())
+    }
+
+    fn take_holds(&mut self, rows: &[Row]) -> StoreResult<()> {
+        for row in rows {
+            self.holds.entry(account_id(row)?).or_default().push(rows::hold(row)?);
+        }
+        Ok(())
+    }
+
+    fn take_charges(&mut self, rows: &[Row], draw_rows: &[Row]) -> StoreResult<()> {
+        let mut draws = draws_by_row(draw_rows)?;
+        for row in rows {
+            let (account, seq) = (account_id(row)?, Seq(row.integer("seq")?));
+            let charge = Charge {
+                seq,
+                usage: rows::usage(row)?,
+                draws: draws.remove(&(account, seq)).unwrap_or_default(),
+                refunded: rows::credits(row.integer("refunded")?)?,
+            };
+            self.charges.entry(account).or_default().push(charge);
+        }
+        Ok(())
+    }
+
+    fn take_resets(&mut self, rows: &[Row], draw_rows: &[Row]) -> StoreResult<()> {
+        let mut draws = draws_by_row(draw_rows)?;
+        for row in rows {
+            let (account, seq) = (account_id(row)?, Seq(row.integer("seq")?));
+            let ended = draws.remove(&(account, seq)).unwrap_or_default();
+            self.resets.entry(account).or_default().push(PastReset { grant: GrantId(seq), ended });
+        }
+        Ok(())
+    }
+
+    fn assemble(&mut self, row: &Row) -> StoreResult<(AccountId, Account)> {
+        let id = account_id(row)?;
+        let snapshot = Snapshot {
+            last_seq: Seq(row.integer("last_seq")?),
+            debt: rows::credits(row.integer("debt")?)?,
+            grants: self.grants.remove(&id).unwrap_or_default(),
+            holds: self.holds.remove(&id).unwrap_or_default(),
+            charges: self.charges.remove(&id).unwrap_or_default(),
+            resets: self.resets.remove(&id).unwrap_or_default(),
+            allowance: allowance(row)?,
+        };
+        Ok((id, Account::load(id, snapshot)))
+    }
+}
+
+fn allowance(row: &Row) -> StoreResult<Option<Allowance>> {
+    let Some(plan) = row.optional_text("plan")? else { return Ok(None) };
+    Ok(Some(Allowance {
+        plan: rows::plan_id(plan)?,
+        reference: row.text("reference")?.to_owned(),
+        credits_per_month: rows::credits(row.integer("credits_per_month")?)?,
+        anchor: rows::moment(row, "anchor")?,
+        next_month: rows::expected(u32::try_from(row.integer("next_month")?).ok(), "month")?,
+    }))
+}
+
+fn answer(row: &Row) -> StoreResult<((AccountId, IdempotencyKey), StoredAnswer)> {
+    let key = rows::expected(IdempotencyKey::parse(row.text("key")?), "key")?;
+    Ok(((account_id(row)?, key), rows::answer(row)?))
+}
+
+fn reference(row: &Row) -> StoreResult<((Source, String), (AccountId, GrantId))> {
+    let source = rows::expected(Source::parse(row.text("source")?), "source")?;
+    Ok(((source, row.text("reference")?.to_owned()), (account_id(row)?, GrantId(Seq(row.integer("id")?)))))
+}

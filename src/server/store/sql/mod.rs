@@ -1,0 +1,45 @@
+//! The store in SQL, for both databases: one file per area, one text of each statement.
+
+mod access;
+mod books;
+mod changes;
+mod creations;
+mod history;
+mod ledger;
+mod load;
+mod people;
+mod rows;
+mod save;
+mod shop;
+
+use crate::server::store::database::{Database, DatabaseUrl};
+use crate::server::store::{Store, StoreResult};
+use changes::Feed;
+
+/// A database that is open. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SqlStore {
+    database: Database,
+    feed: Feed,
+}
+
+impl SqlStore {
+    /// Opens the database, makes the file where there is none, and brings the tables up to this version.
+    ///
+    /// # Errors
+    /// Where the folder is missing, the file is no database, the server cannot be reached, or the tables were
+    /// made by a newer version.
+    pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
+        let database = Database::open(url).await?;
+        let feed = Feed::start(database.notifications()).await?;
+        Ok(Self { database, feed })
+    }
+
+    /// Closes all connections; what was committed stays.
+    pub async fn close(&self) {
+        self.feed.close().await;
+        self.database.close().await;
+    }
+}
+
+impl Store for SqlStore {}

@@ -1,0 +1,239 @@
+//! Saving a batch: one statement per table, whatever the number of accounts, in the order in which rows
+//! refer to each other.
+
+use super::load::to_json;
+use crate::domain::account::{Account, Grant, Hold};
+use crate::domain::{AccountId, Credits, Metadata, Seq, Timestamp, Transaction};
+use crate::server::store::database::Transaction as DatabaseTransaction;
+use crate::server::store::{AuditEntry, Batch, StoreResult};
+use serde::Serialize;
+
+const INSERT_GRANTS: &str = "
+    INSERT INTO grants (account_id, id, source, reference, amount, remaining, held, expired, clawed_back,
+        expires_at, created_at)
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3,
+        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT),
+        CAST(value ->> 7 AS BIGINT), CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT),
+        CAST(value ->> 10 AS BIGINT)
+    FROM json_each($1)";
+
+const UPDATE_GRANTS: &str = "
+    UPDATE grants SET remaining = CAST(change.value ->> 2 AS BIGINT), held = CAST(change.value ->> 3 AS BIGINT),
+        expired = CAST(change.value ->> 4 AS BIGINT), clawed_back = CAST(change.value ->> 5 AS BIGINT)
+    FROM json_each($1) change WHERE grants.account_id = CAST(change.value ->> 0 AS BIGINT)
+        AND grants.id = CAST(change.value ->> 1 AS BIGINT)";
+
+const INSERT_HOLDS: &str = "
+    INSERT INTO holds (account_id, id, amount, feature, units, rate_version, description, actor, metadata, deadline,
+        created_at, draws, status, captured, reason, settled_at)
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3,
+        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8,
+        CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), value ->> 11, value ->> 12,
+        CAST(value ->> 13 AS BIGINT), value ->> 14, CAST(value ->> 15 AS BIGINT)
+    FROM json_each($1)";
+
+const UPDATE_HOLDS: &str = "
+    UPDATE holds SET status = change.value ->> 2, captured = CAST(change.value ->> 3 AS BIGINT),
+        reason = change.value ->> 4, settled_at = CAST(change.value ->> 5 AS BIGINT)
+    FROM json_each($1) change WHERE holds.account_id = CAST(change.value ->> 0 AS BIGINT)
+        AND holds.id = CAST(change.value ->> 1 AS BIGINT)";
+
+const INSERT_TRANSACTIONS: &str = "
+    INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, feature, units,
+        rate_version, description, actor, metadata, hold_id, refund_of, created_at)
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3,
+        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT), value ->> 7,
+        CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, value ->> 12,
+        CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT)
+    FROM json_each($1)";
+
+const INSERT_DRAWS: &str = "
+    INSERT INTO draws (account_id, seq, position, grant_id, amount, created_at)
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT),
+        CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT) FROM json_each($1)";
+
+const UPDATE_ACCOUNTS: &str = "
+    UPDATE accounts SET balance = CAST(change.value ->> 1 AS BIGINT), held = CAST(change.value ->> 2 AS BIGINT),
+        debt = CAST(change.value ->> 3 AS BIGINT), last_seq = CAST(change.value ->> 4 AS BIGINT)
+    FROM json_each($1) change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)";
+
+/// `WHERE true` keeps SQLite's parser from taking ON for a join's (sqlite.org/lang_upsert.html).
+const UPSERT_ALLOWANCES: &str = "
+    INSERT INTO allowances (account_id, plan, reference, credits_per_month, anchor, next_month, next_at)
+    SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT),
+        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT)
+    FROM json_each($1) WHERE true
+    ON CONFLICT (account_id) DO UPDATE SET plan = excluded.plan, reference = excluded.reference,
+        credits_per_month = excluded.credits_per_month, anchor = excluded.anchor, next_month = excluded.next_month,
+        next_at = excluded.next_at";
+
+const INSERT_ANSWERS: &str = "
+    INSERT INTO idempotency_keys (account_id, key, fingerprint, answer, created_at)
+    SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, value ->> 3,
+        CAST(value ->> 4 AS BIGINT) FROM json_each($1)";
+
+const INSERT_SERVICE_ANSWERS: &str = "
+    INSERT INTO service_requests (api_key_id, key, fingerprint, answer, created_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BIGINT) FROM json_each($1)";
+
+const INSERT_AUDIT: &str = "
+    INSERT INTO audit (account_id, seq, actor, action, detail, created_at)
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4,
+        CAST(value ->> 5 AS BIGINT) FROM json_each($1)";
+
+/// Saves all that a batch changed.
+pub(super) async fn save(transaction: &mut DatabaseTransaction, batch: &Batch<'_>) -> StoreResult<()> {
+    let changed = || batch.accounts.iter().filter(|account| account.is_changed());
+    let (new_grants, old_grants): (Vec<_>, Vec<_>) =
+        changed().flat_map(|account| changed_grants(account)).partition(|(account, grant)| account.is_new(grant.id.0));
+    let (new_holds, old_holds): (Vec<_>, Vec<_>) =
+        changed().flat_map(|account| changed_holds(account)).partition(|(account, hold)| account.is_new(hold.id.0));
+    let rows: Vec<_> =
+        changed().flat_map(|account| account.changes().transactions.iter().map(|row| (account.id(), row))).collect();
+
+    write(transaction, UPDATE_ACCOUNTS, changed().map(|account| account_columns(account))).await?;
+    write(transaction, INSERT_GRANTS, new_grants.iter().map(|(account, grant)| new_grant(account.id(), grant))).await?;
+    write(transaction, UPDATE_GRANTS, old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)))
+        .await?;
+    let new_holds = new_holds.iter().map(|(account, hold)| new_hold(account.id(), hold));
+    write(transaction, INSERT_HOLDS, new_holds.collect::<StoreResult<Vec<_>>>()?).await?;
+    write(transaction, UPDATE_HOLDS, old_holds.iter().map(|(account, hold)| hold_columns(account.id(), hold))).await?;
+    write(transaction, INSERT_TRANSACTIONS, rows.iter().map(|(account, row)| transaction_columns(*account, row)))
+        .await?;
+    write(transaction, INSERT_DRAWS, rows.iter().flat_map(|(account, row)| draw_columns(*account, row))).await?;
+    let allowances = changed().filter(|account| account.changes().allowance);
+    write(transaction, UPSERT_ALLOWANCES, allowances.filter_map(|account| allowance_columns(account))).await?;
+    let answers =
+        batch.answers.iter().map(|(account, key, answer)| (account, key, &answer.fingerprint, &answer.text, batch.now));
+    write(transaction, INSERT_ANSWERS, answers).await?;
+    let service_answers = batch
+        .service_answers
+        .iter()
+        .map(|(api_key, key, answer)| (api_key, key, &answer.fingerprint, &answer.text, batch.now));
+    write(transaction, INSERT_SERVICE_ANSWERS, service_answers).await?;
+    write(transaction, INSERT_AUDIT, batch.audit.iter().map(audit_columns)).await
+}
+
+/// Runs a statement over all rows at once; without rows there is nothing to run.
+async fn write<T: Serialize>(
+    transaction: &mut DatabaseTransaction,
+    statement: &'static str,
+    rows: impl IntoIterator<Item = T>,
+) -> StoreResult<()> {
+    let rows: Vec<T> = rows.into_iter().collect();
+    if !rows.is_empty() {
+        transaction.execute(statement, &[(&to_json(&rows)?).into()]).await?;
+    }
+    Ok(())
+}
+
+/// Adds rows of the audit log on their own.
+pub(super) async fn save_audit(transaction: &mut DatabaseTransaction, entry: &AuditEntry) -> StoreResult<()> {
+    write(transaction, INSERT_AUDIT, [audit_columns(entry)]).await
+}
+
+fn changed_grants(account: &Account) -> impl Iterator<Item = (&Account, &Grant)> {
+    let changed = account.grants().iter().filter(|grant| account.changes().grants.contains(&grant.id));
+    changed.map(move |grant| (account, grant))
+}
+
+fn changed_holds(account: &Account) -> impl Iterator<Item = (&Account, &Hold)> {
+    let changed = account.holds().iter().filter(|hold| account.changes().holds.contains(&hold.id));
+    changed.map(move |hold| (account, hold))
+}
+
+// Each function below gives the columns of its statement, in the statement's order.
+
+fn account_columns(account: &Account) -> (AccountId, Credits, Credits, Credits, Seq) {
+    (account.id(), account.total(), account.held(), account.debt(), account.last_seq())
+}
+
+fn new_grant(account: AccountId, grant: &Grant) -> impl Serialize + '_ {
+    (
+        account,
+        grant.id,
+        grant.source.as_str(),
+        &grant.reference,
+        grant.amount,
+        grant.remaining,
+        grant.held,
+        grant.expired,
+        grant.clawed_back,
+        grant.expires_at,
+        grant.created_at,
+    )
+}
+
+fn grant_columns(account: AccountId, grant: &Grant) -> impl Serialize + use<> {
+    (account, grant.id, grant.remaining, grant.held, grant.expired, grant.clawed_back)
+}
+
+fn new_hold(account: AccountId, hold: &Hold) -> StoreResult<impl Serialize + '_> {
+    let usage = hold.usage.as_ref();
+    Ok((
+        account,
+        hold.id,
+        hold.amount,
+        usage.map(|usage| &usage.feature),
+        usage.map(|usage| usage.units),
+        usage.map(|usage| usage.rate_version),
+        &hold.description,
+        &hold.actor,
+        hold.metadata.as_ref().map(Metadata::to_json),
+        hold.deadline,
+        hold.created_at,
+        to_json(&hold.draws)?,
+        hold.status.as_str(),
+        hold.captured,
+        &hold.reason,
+        hold.settled_at,
+    ))
+}
+
+fn hold_columns(account: AccountId, hold: &Hold) -> impl Serialize + '_ {
+    (account, hold.id, hold.status.as_str(), hold.captured, &hold.reason, hold.settled_at)
+}
+
+fn transaction_columns(account: AccountId, row: &Transaction) -> impl Serialize + '_ {
+    let usage = row.usage.as_ref();
+    (
+        account,
+        row.seq,
+        row.kind.as_str(),
+        row.cause.as_str(),
+        row.amount,
+        row.balance_after,
+        row.debt_after,
+        usage.map(|usage| &usage.feature),
+        usage.map(|usage| usage.units),
+        usage.map(|usage| usage.rate_version),
+        &row.description,
+        &row.actor,
+        row.metadata.as_ref().map(Metadata::to_json),
+        row.hold,
+        row.refund_of,
+        row.created_at,
+    )
+}
+
+fn draw_columns(account: AccountId, row: &Transaction) -> impl Iterator<Item = impl Serialize + use<>> + '_ {
+    let (seq, at) = (row.seq, row.created_at);
+    row.draws.iter().enumerate().map(move |(position, draw)| (account, seq, position, draw.grant, draw.amount, at))
+}
+
+fn allowance_columns(account: &Account) -> Option<impl Serialize + '_> {
+    let allowance = account.allowance()?;
+    Some((
+        account.id(),
+        &allowance.plan,
+        &allowance.reference,
+        allowance.credits_per_month,
+        allowance.anchor,
+        allowance.next_month,
+        allowance.next_at(),
+    ))
+}
+
+fn audit_columns(entry: &AuditEntry) -> (Option<AccountId>, Option<Seq>, &str, &str, String, Timestamp) {
+    (entry.account, entry.seq, &entry.actor, &entry.action, entry.detail.to_string(), entry.created_at)
+}
