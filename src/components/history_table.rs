@@ -120,8 +120,10 @@ fn HoldRow(hold: Hold, draws: Vec<Draw>) -> impl IntoView {
                 </small>
             </td>
             <td role="cell" data-label="From or to">
-                {credit_count(hold.amount)} {if is_pending { " reserved of" } else { " were reserved of" }}
-                <Draws draws=draws amount=group_digits />
+                <div>
+                    {credit_count(hold.amount)} {if is_pending { " reserved of" } else { " were reserved of" }}
+                    <Draws draws=draws amount=group_digits />
+                </div>
             </td>
             <td role="cell" data-label="Credits" class="amount">"0"</td>
             <td role="cell" data-label="Balance" class="amount">"–"</td>
