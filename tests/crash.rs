@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// How often the program is killed, unless TEST_KILLS says otherwise.
@@ -74,9 +74,13 @@ impl Trial {
             callers.spawn(async move {
                 loop {
                     let (number, request) = journal.lock().unwrap().make_up();
-                    let Some(answer) = caller.post(&request).await else { return };
-                    assert!(!answer.replayed, "{request:?} was sent for the first time");
-                    journal.lock().unwrap().note(number, answer);
+                    match caller.post(&request).await {
+                        Ok(answer) => {
+                            assert!(!answer.replayed, "{request:?} was sent for the first time");
+                            journal.lock().unwrap().note(number, answer);
+                        }
+                        Err(error) => return error,
+                    }
                 }
             });
         }
@@ -86,8 +90,8 @@ impl Trial {
                 assert!(reached.is_ok(), "it stands still");
             }
             Some(ended) = callers.join_next() => {
-                ended.unwrap();
-                panic!("a caller was cut off before the kill");
+                let (error, status) = (ended.unwrap(), server.process.try_wait());
+                panic!("a caller was cut off before the kill: {error:?}; the program: {status:?}");
             }
         }
         if hang_up {
@@ -97,7 +101,7 @@ impl Trial {
         sleep(Duration::from_micros(self.random.draw() % 20_000)).await;
         server.kill();
         while let Some(ended) = callers.join_next().await {
-            ended.unwrap_or_else(|error| assert!(error.is_cancelled(), "{error}"));
+            assert!(ended.as_ref().err().is_none_or(JoinError::is_cancelled), "{ended:?}");
         }
     }
 

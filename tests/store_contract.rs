@@ -206,7 +206,7 @@ on_both_databases! {
         let test = TestLedger::start(engine).await;
         let account = test.account(20).await;
         let words = "O'Brien: \u{201c}2 \u{d7} \u{1f98a}\u{201d} \\ {\"a\": [1]} -- $1 %";
-        let metadata = Metadata::parse(r#"{"order":"A-7","note":"\"Grüße\" \\ 🦊","deep":{"list":[1,2.5,null]}}"#);
+        let metadata = Metadata::parse(r#"{"note":"\"Grüße\" \\ 🦊 \u0000","deep":{"list":[1,2.5,null]}}"#);
         assert!(metadata.is_some());
         let attaching = |operation| {
             let memo = Memo::new(Memo::OWNER, words).with_metadata(metadata.clone());

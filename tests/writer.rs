@@ -166,6 +166,23 @@ on_both_databases! {
         assert_eq!((books.accounts, books.totals.granted), (2, 120));
     }
 
+    async fn one_key_sent_to_two_programs_at_once_makes_one_account_and_is_answered_by_both(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let other = test.beside().await;
+        let program = test.service_key("program").await;
+        for round in 0..20 {
+            let making = |_| {
+                let key = key(&format!("make-{round}"), "make").map(|key| key.of_api_key(program.clone()));
+                signing_up(&format!("n{round}@example.com")).with_key(key)
+            };
+            let answers = all_at_once(&[&test.ledger, &other.ledger], 2, making).await;
+            let answers: Vec<Answer> = answers.into_iter().map(Result::unwrap).collect();
+            assert_eq!(answers.iter().filter(|answer| is_replayed(answer)).count(), 1, "{answers:?}");
+            assert_eq!(text_of(&answers[0]), text_of(&answers[1]));
+        }
+        assert_eq!(test.store.check_books().await.unwrap().accounts, 20);
+    }
+
     async fn a_person_without_a_grant_is_kept_all_the_same(engine: Engine) {
         let test = TestLedger::start(engine).await;
         let account = account_of(&test.sign_up("plain@example.com", 0).await.unwrap());

@@ -34,6 +34,10 @@ WHEN new.id <> old.id OR new.hash <> old.hash OR new.account_id IS NOT old.accou
     OR old.revoked_at IS NOT NULL AND new.revoked_at IS NOT old.revoked_at
 BEGIN SELECT RAISE(ABORT, 'of a key only its use and its end may change'); END;
 
+CREATE TRIGGER api_keys_are_not_replaced BEFORE INSERT ON api_keys
+WHEN EXISTS (SELECT 1 FROM api_keys WHERE id = new.id OR hash = new.hash)
+BEGIN SELECT RAISE(ABORT, 'a key is never replaced'); END;
+
 -- The answers to requests that make accounts: their idempotency keys belong to the key that called.
 CREATE TABLE service_requests (
     api_key_id  TEXT    NOT NULL REFERENCES api_keys (id),

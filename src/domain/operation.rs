@@ -381,8 +381,8 @@ pub enum Refusal {
     /// A later reset has ended what is left of this one's credits.
     #[error("a later reset has to be undone first")]
     ResetFollowed,
-    /// The reset was undone before.
-    #[error("the reset was undone already")]
+    /// The reset was undone before, or its month is over and has left nothing to undo.
+    #[error("there is nothing left of the reset to undo")]
     ResetUndone,
     /// Another plan began in the meantime.
     #[error("the plan has changed in the meantime")]

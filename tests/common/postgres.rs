@@ -16,11 +16,11 @@ const ATTEMPTS: usize = 3;
 /// that is killed cleans up nothing. It holds the other end of a pipe: when the test process ends, however it
 /// ends, `cat` ends. Signals are ignored, so that Ctrl-C stops the tests and not who cleans up after them.
 ///
-/// Arguments: the folder of the programs, a number of free ports. Says `ready PORT`, or why not.
+/// Arguments: the folder of the programs, settings of the server, a number of free ports. Says `ready PORT`, or why not.
 const KEEPER: &str = r#"
 trap '' HUP INT TERM PIPE
 exec 2>&1
-programs=$1; shift
+programs=$1 settings=$2; shift 2
 folder=$(mktemp -d "${TMPDIR:-/tmp}/scrip-postgres.XXXXXX") && cd "$folder" || exit
 # PostgreSQL refuses to run as root. runuser is in a folder that not every root has in PATH.
 if [ "$(id -u)" = 0 ]; then
@@ -36,8 +36,7 @@ start() {
         --no-sync --no-instructions || return
     for port in "$@"; do
         as_postgres "$programs/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -t 20 -o "-c port=$port \
-            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c full_page_writes=off \
-            -c max_connections=200 -c shared_buffers=32MB" start && return
+            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 $settings" start && return
         stop
     done
     return 1
@@ -52,10 +51,14 @@ fi
 cd / && rm -rf "$folder"
 "#;
 
+/// The tests' settings: none of them cuts the power, and several of their servers run at once.
+const IN_TESTS: [&str; 3] = ["fsync=off", "full_page_writes=off", "shared_buffers=32MB"];
+
 /// Or why there is none: every test says so then, and none tries again.
 static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
 
-struct Cluster {
+/// A server of its own, as long as this value and this process live.
+pub struct Cluster {
     programs: PathBuf,
     port: u16,
     /// Its standard input is the pipe: it stays open as long as this process runs.
@@ -67,26 +70,23 @@ struct Cluster {
 /// # Panics
 /// Where PostgreSQL is not installed or does not start.
 pub fn new_database() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let cluster = CLUSTER.get_or_init(Cluster::start).as_ref().unwrap_or_else(|problem| panic!("{problem}"));
-    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let port = cluster.port;
-    let made = command(&cluster.programs.join("createdb"))
-        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", &name])
-        .output()
-        .unwrap_or_else(|error| panic!("createdb cannot be run: {error}"));
-    assert!(made.status.success(), "no database could be made: {}", String::from_utf8_lossy(&made.stderr));
-    format!("postgres://postgres@127.0.0.1:{port}/{name}")
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(&IN_TESTS)).as_ref();
+    cluster.unwrap_or_else(|problem| panic!("{problem}")).new_database()
 }
 
 impl Cluster {
-    fn start() -> Result<Self, String> {
+    /// Starts a server with settings that are not the usual ones, each as `name=value`.
+    ///
+    /// # Errors
+    /// Why it does not start, for people.
+    pub fn start(settings: &[&str]) -> Result<Self, String> {
         let programs = find_programs()
             .ok_or("PostgreSQL's server is not installed. Run `scripts/setup.sh test`, which installs it.")?;
         let ports = free_ports().map_err(|error| format!("no free port: {error}"))?;
         let mut keeper = command(Path::new("sh"))
             .args(["-c", KEEPER, "keeper"])
             .arg(&programs)
+            .arg(settings.iter().map(|setting| format!("-c {setting} ")).collect::<String>())
             .args(ports.map(|port| port.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -104,6 +104,28 @@ impl Cluster {
             return Err(format!("PostgreSQL of {} does not start:\n{line}", programs.display()));
         };
         Ok(Self { programs, port, _keeper: keeper })
+    }
+
+    /// Makes an empty database and returns its address.
+    ///
+    /// # Panics
+    /// Where the server does not make it.
+    pub fn new_database(&self) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = self.port;
+        let made = self
+            .program("createdb")
+            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", &name])
+            .output()
+            .unwrap_or_else(|error| panic!("createdb cannot be run: {error}"));
+        assert!(made.status.success(), "no database could be made: {}", String::from_utf8_lossy(&made.stderr));
+        format!("postgres://postgres@127.0.0.1:{port}/{name}")
+    }
+
+    /// One of the programs that come with the server.
+    pub fn program(&self, name: &str) -> Command {
+        command(&self.programs.join(name))
     }
 }
 

@@ -134,12 +134,12 @@ impl Caller {
         Self { client, secret: secret.to_owned(), base: server.base.clone() }
     }
 
-    /// Gives nothing where the connection broke before all of an answer was there.
-    pub async fn post(&self, request: &Request) -> Option<Answer> {
+    /// Fails where the connection broke before all of an answer was there.
+    pub async fn post(&self, request: &Request) -> Result<Answer, Error> {
         let answer = self.try_post(request).await;
         let hangs = answer.as_ref().is_err_and(Error::is_timeout);
         assert!(!hangs, "{request:?} hangs");
-        answer.ok()
+        answer
     }
 
     async fn try_post(&self, request: &Request) -> Result<Answer, Error> {
@@ -156,7 +156,7 @@ impl Caller {
         let mut posts = JoinSet::new();
         for (number, request) in requests {
             let caller = self.clone();
-            posts.spawn(async move { (number, caller.try_post(&request).await.unwrap()) });
+            posts.spawn(async move { (number, caller.post(&request).await.unwrap()) });
         }
         posts.join_all().await
     }
@@ -170,7 +170,7 @@ impl Caller {
     pub async fn make_account(&self, name: &str) -> String {
         let body = json!({ "email": format!("{name}@example.com") }).to_string();
         let request = Request { key: name.to_owned(), path: "/api/accounts".to_owned(), body };
-        let answer = self.try_post(&request).await.unwrap();
+        let answer = self.post(&request).await.unwrap();
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         answer.word("/id")
     }

@@ -32,7 +32,8 @@ impl Account {
         self.open_grant(&month, TransactionType::Credit, Cause::Reset, memo, now)
     }
 
-    /// Takes the grant of a reset back, and gives back what the reset had ended.
+    /// Takes the grant of a reset back, and gives back what the reset had ended. Where the month is over, the
+    /// old credits would have ended too, but what was spent of the new ones would have come from them first.
     pub(super) fn undo_reset(&mut self, id: GrantId, memo: &Memo, now: Timestamp) -> Result<Outcome, Refusal> {
         let reset = self.resets.iter().find(|past| past.grant == id).cloned().ok_or(Refusal::NoSuchReset)?;
         let grant = self.grants.iter().find(|grant| grant.id == id).ok_or(Refusal::NoSuchReset)?;
@@ -42,12 +43,17 @@ impl Account {
         if !grant.expired.is_zero() && !grant.has_ended(now) {
             return Err(Refusal::ResetFollowed);
         }
-        let amount = grant.amount.saturating_sub(grant.expired);
         let back = self.still_lasting(&reset, now);
-        let taken = match amount.is_zero() {
+        let given = sum(back.iter().map(|(_, part)| *part));
+        let covered = sum(reset.ended.iter().map(|(_, part)| *part)).saturating_sub(given);
+        let available = grant.available();
+        let spent = grant.amount.saturating_sub(grant.expired).saturating_sub(available);
+        let owed = available.checked_add(spent.saturating_sub(covered)).unwrap_or(grant.amount);
+        self.total().saturating_sub(available).checked_add(given).ok_or(Refusal::BalanceTooLarge)?;
+        let taken = match owed.is_zero() {
             true if back.is_empty() => return Err(Refusal::ResetUndone),
             true => None,
-            false => Some(self.take_back(id, amount, Cause::Undo, memo, now)?),
+            false => Some(self.take_back(id, owed, Cause::Undo, memo, now)?),
         };
         match self.unexpire(&back, memo, now) {
             Some(outcome) => Ok(outcome),

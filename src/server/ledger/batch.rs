@@ -127,7 +127,7 @@ async fn claim(transaction: &mut dyn LedgerTransaction, submission: &Submission,
         Target::Account(account) => *account,
         Target::NewUser(user) => match transaction.claim_user(user).await? {
             Some(account) => account,
-            None => return Ok(Claim::Lost(LedgerError::AddressTaken)),
+            None => return lost_address(transaction, submission).await,
         },
     };
     match &submission.order {
@@ -136,6 +136,16 @@ async fn claim(transaction: &mut dyn LedgerTransaction, submission: &Submission,
         }
         Some(_) | None => Ok(Claim::Account(account)),
     }
+}
+
+/// The address was taken, perhaps while this waited, by the same request to another program: then its answer is
+/// there by now.
+async fn lost_address(transaction: &mut dyn LedgerTransaction, submission: &Submission) -> StoreResult<Claim> {
+    let answer = match service_key(submission) {
+        Some((api_key, key)) => transaction.find_service_answer(api_key, key).await?,
+        None => None,
+    };
+    Ok(answer.map_or(Claim::Lost(LedgerError::AddressTaken), Claim::Replayed))
 }
 
 /// A refusal of a submission whose claim had succeeded.

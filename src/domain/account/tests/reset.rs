@@ -143,3 +143,16 @@ fn a_reset_that_ended_unspent_gives_nothing_back_twice() {
     assert_eq!(account.apply(&undo(4), &memo(), months(1)), Err(Refusal::ResetUndone));
     assert_eq!(account, before);
 }
+
+#[test]
+fn after_the_month_only_what_the_old_credits_would_not_have_covered_is_owed() {
+    // Four hundred were left of the old credits; all of both would have ended with the month.
+    for (spent, owed) in [(60, 0), (400, 0), (450, 50)] {
+        let mut account = reset_once();
+        apply_all(&mut account, &[charge(spent)], NOW);
+        let mut account = reloaded(&account);
+        let undone = account.apply(&undo(5), &memo(), months(1));
+        assert_eq!(standing(&account), (507, 0, owed), "{spent}: {undone:?}");
+        assert_eq!(undone == Err(Refusal::ResetUndone), owed == 0);
+    }
+}
