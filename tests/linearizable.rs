@@ -179,6 +179,10 @@ fn is_linearizable(first_credits: u32, history: &[Event]) -> bool {
     tester.is_consistent()
 }
 
+fn lines_of(history: &[Event]) -> String {
+    history.iter().map(|event| format!("{event:?}\n")).collect()
+}
+
 /// A client's way to the database: the ledger of one program, and the balances that it reads.
 #[derive(Clone)]
 struct Program {
@@ -336,7 +340,11 @@ async fn every_history_is_linearizable(tests: &[&TestLedger]) {
     for seed in first_seed..first_seed + histories() {
         let account = tests[0].account(FIRST_CREDITS).await;
         let history = Recording::make(&programs, account, seed).await;
-        assert!(is_linearizable(FIRST_CREDITS, &history), "TEST_SEED={seed}, not linearizable: {history:#?}");
+        assert!(
+            is_linearizable(FIRST_CREDITS, &history),
+            "TEST_SEED={seed} is not linearizable:\n{}",
+            lines_of(&history)
+        );
         seen.add(&history);
     }
     assert!(seen.most_at_once >= CLIENTS / 2 && seen.short_of_credits > 0 && seen.settled_before > 0, "{seen:?}");
@@ -360,7 +368,7 @@ on_both_databases! {
         });
         let available = told.nth(OPERATIONS).expect("a history with so many successes");
         *available = available.checked_add(Credits::of(1)).unwrap();
-        assert!(!is_linearizable(FIRST_CREDITS, &history), "{history:#?}");
+        assert!(!is_linearizable(FIRST_CREDITS, &history), "it was not found in\n{}", lines_of(&history));
     }
 }
 

@@ -337,7 +337,7 @@ pub enum Refusal {
     #[error("the balance would be too large")]
     BalanceTooLarge,
     /// A grant would have ended before it began.
-    #[error("a grant ends in the future")]
+    #[error("a grant has to end in the future")]
     EndsInThePast,
     /// A hold lasts a second to a day.
     #[error("a hold lasts between 1 and 86,400 seconds")]
