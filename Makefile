@@ -3,7 +3,7 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev test test-long check unit end2end fmt clean
+.PHONY: help setup build run dev test test-long check unit end2end bench bench-long fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ unit: # Rust tests: the core, the writer, the store, HTTP, the command line
 end2end: # Playwright against the built program, with and without JavaScript
 	$(TOOLS) cargo leptos build
 	cd end2end && ../scripts/with-tools.sh npm test --silent --prefix end2end
+
+bench: ## the ledger against plain SQLite and pgbench, on this machine; see docs/benchmarks.md
+	@scripts/setup.sh test
+	$(TOOLS) cargo bench --locked --features ssr --bench core --bench writer
+
+bench-long: ## whether it slows down as it fills, up to a million accounts
+	@scripts/setup.sh test
+	$(TOOLS) cargo bench --locked --features ssr --bench growth
 
 fmt: ## format the code
 	$(TOOLS) cargo fmt
