@@ -128,9 +128,12 @@ async fn postgres(folder: &Path) {
     ])
     .unwrap_or_else(|problem| panic!("{problem}"));
     let (ledger_url, plain_url) = (cluster.new_database(), cluster.new_database());
-    let bench = Bench::open(&DatabaseUrl::Postgres(ledger_url)).await;
+    let bench = Bench::open(&DatabaseUrl::Postgres(ledger_url.clone())).await;
     let accounts = bench.sign_up(ACCOUNTS).await;
     pgbench::make(&plain_url, ACCOUNTS).await;
+    for url in [&ledger_url, &plain_url] {
+        pgbench::tidy(url).await;
+    }
     println!("PostgreSQL, {}. Plain: one statement per charge, by pgbench.\n", settings_of(&plain_url).await);
     print_head(&[
         "callers",

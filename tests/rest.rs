@@ -352,6 +352,26 @@ on_both_databases! {
         server.stop().await;
     }
 
+    async fn a_quote_says_the_cost_and_the_draws_and_spends_nothing(engine: Engine) {
+        let server = TestServer::start_on(engine).await;
+        let (program, account, path) = account_with(&server, 60).await;
+        let quote = program.get(&format!("{path}/credits/quote?feature=text-to-image&units=3")).await;
+        assert_eq!((quote.number("/cost"), quote.number("/balance_after"), quote.number("/shortfall")), (15, 45, 0));
+        assert_eq!((quote.word("/draws/0/source").as_str(), quote.number("/draws/0/amount")), ("signup", -15));
+        let short = program.get(&format!("{path}/credits/quote?feature=text-to-image&units=20")).await;
+        assert_eq!((short.number("/cost"), short.number("/shortfall")), (100, 40));
+        assert_eq!((&short.json()["enough"], &short.json()["balance_after"]), (&json!(false), &Value::Null));
+        for query in ["", "?feature=no-such-feature", "?feature=video&units=11", "?feature=video&units=0"] {
+            let refused = program.get(&format!("{path}/credits/quote{query}")).await;
+            assert!(refused.status.is_client_error(), "{query}: {refused:?}");
+        }
+        let costs = Program::with_key(&server, None).get("/api/credit-costs").await.json();
+        let image = costs["rates"].as_array().unwrap().iter().find(|rate| rate["feature"] == "text-to-image").unwrap();
+        assert_eq!((image["words"].as_str(), &costs["rate_version"]), (Some("5 credits per image"), &json!(1)));
+        assert_eq!(program.available(&account).await, 60);
+        server.stop().await;
+    }
+
     async fn a_reference_is_granted_once_and_the_second_is_shown_the_first(engine: Engine) {
         let server = TestServer::start_on(engine).await;
         let (program, account, path) = account_with(&server, 60).await;

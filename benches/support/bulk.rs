@@ -1,7 +1,7 @@
 //! Many accounts at once, in SQL that both databases take and none of their triggers refuses: each with one grant, and
 //! some charges of it that were made before.
 
-use super::CREDITS;
+use super::{CREDITS, pgbench};
 use scrip::server::store::DatabaseUrl;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, PgConnection, SqliteConnection};
@@ -76,9 +76,8 @@ pub async fn fill(url: &DatabaseUrl, accounts: i64) {
                 statement.execute(&mut *transaction).await.unwrap();
             }
             transaction.commit().await.unwrap();
-            // As the server's own housekeeping does, sooner or later.
-            sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
+            pgbench::tidy(url).await;
         }
     }
 }

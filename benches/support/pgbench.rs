@@ -35,7 +35,13 @@ pub async fn make(url: &str, accounts: usize) {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
     sqlx::query(FILL).bind(accounts as i64).bind(CREDITS).execute(&mut connection).await.unwrap();
-    sqlx::query("VACUUM ANALYZE plain_accounts").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// As the server's own housekeeping does, sooner or later.
+pub async fn tidy(url: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 

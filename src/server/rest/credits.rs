@@ -3,9 +3,10 @@
 use super::Problem;
 use super::call::{Call, Subject, explain, respond};
 use super::json::rejected;
-use super::views::{BalanceView, MovementView, outcome_json, parse_id, transaction_id};
+use super::views::{BalanceView, DrawView, MovementView, outcome_json, parse_id, transaction_id};
 use crate::domain::metadata::Metadata;
 use crate::domain::operation::DEFAULT_HOLD_TTL_SECONDS;
+use crate::domain::rates::Rate;
 use crate::domain::{Credits, FeatureId, HoldId, Timestamp, TransactionType};
 use crate::server::services::{Price, Services, Spending};
 use crate::server::store::{HistoryFilter, HistoryQuery};
@@ -147,6 +148,43 @@ fn id_in(path: &[(String, String)], kind: char) -> Result<crate::domain::Seq, Pr
 
 pub async fn read_balance(State(services): State<Services>, subject: Subject) -> Result<Json<BalanceView>, Problem> {
     Ok(Json(BalanceView::from(&services.read_balance(subject.account()).await?)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteQuery {
+    feature: FeatureId,
+    units: Option<u32>,
+}
+
+pub async fn quote(
+    State(services): State<Services>,
+    subject: Subject,
+    query: Result<Query<QuoteQuery>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let QuoteQuery { feature, units } = query.map_err(rejected)?.0;
+    let quote = services.quote(subject.account(), &feature, units.unwrap_or(1)).await?;
+    Ok(Json(json!({
+        "cost": quote.cost,
+        "rate_version": quote.rate_version,
+        "available": quote.available,
+        "balance_after": quote.available.checked_sub(quote.cost),
+        "enough": quote.available >= quote.cost,
+        "shortfall": quote.cost.saturating_sub(quote.available),
+        "draws": quote.draws.iter().map(DrawView::from).collect::<Vec<_>>(),
+    })))
+}
+
+/// What everything costs; no secret, so nobody has to say who they are.
+pub async fn list_costs(State(services): State<Services>) -> Json<Value> {
+    let rate = |rate: &Rate| {
+        json!({
+            "feature": rate.feature, "name": rate.name, "unit": rate.unit, "max_units": rate.max_units(),
+            "rule": rate.rule, "words": rate.in_words(),
+        })
+    };
+    let rates: Vec<Value> = services.catalogue().rates.iter().map(rate).collect();
+    Json(json!({ "rate_version": services.rate_version(), "rates": rates }))
 }
 
 #[derive(Debug, Deserialize)]

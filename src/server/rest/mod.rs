@@ -25,6 +25,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(services: Services) -> Router<S>
     let own = Router::new()
         .route("/credits", get(credits::list))
         .route("/credits/balance", get(credits::read_balance))
+        .route("/credits/quote", get(credits::quote))
         .route("/credits/events", get(events::follow))
         .route("/credits/charge", post(credits::charge))
         .route("/credits/holds", post(credits::hold))
@@ -32,6 +33,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(services: Services) -> Router<S>
         .route("/credits/holds/{id}/release", post(credits::release));
     Router::new()
         .merge(own.clone())
+        .route("/credit-costs", get(credits::list_costs))
         .route("/session", get(session::read))
         .route("/accounts", post(accounts::create))
         .nest("/accounts/{account}", own)

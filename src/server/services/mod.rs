@@ -16,7 +16,7 @@ pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
 pub use error::{Field, Problem, ServiceError, ServiceResult};
 pub use people::SignUpForm;
-pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NewAccount, Price, Spending};
+pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NewAccount, Price, Quote, Spending};
 pub use resets::ResetReport;
 pub use shop::Purchase;
 
@@ -79,6 +79,11 @@ impl Services {
     /// The catalogue that rules.
     pub fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue.1
+    }
+
+    /// The version of the catalogue that rules.
+    pub fn rate_version(&self) -> i64 {
+        self.0.catalogue.0
     }
 
     /// The clock that all use cases go by.

@@ -3,7 +3,7 @@
 
 use super::{ServiceError, ServiceResult, Services};
 use crate::domain::identity::{Email, PersonName, Role};
-use crate::domain::journal::Usage;
+use crate::domain::journal::{Draw, Usage};
 use crate::domain::metadata::Metadata;
 use crate::domain::operation::{Memo, NewGrant, Operation, Refusal, Settler, Source};
 use crate::domain::{AccountId, Credits, FeatureId, GrantId, HoldId, Seq, Transaction, UserId};
@@ -55,6 +55,19 @@ pub enum Price {
     Amount(Credits),
 }
 
+/// What something would cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// How many credits.
+    pub cost: Credits,
+    /// Which version of the rates says so.
+    pub rate_version: i64,
+    /// What could be spent now.
+    pub available: Credits,
+    /// From which grants it would come; none where it does not reach.
+    pub draws: Vec<Draw>,
+}
+
 /// Credits to be spent or reserved.
 #[derive(Clone, Debug)]
 pub struct Spending {
@@ -96,6 +109,23 @@ impl Services {
         let rate = self.catalogue().rate(feature).ok_or_else(|| no_price("there is no such feature".to_owned()))?;
         let cost = rate.cost(units).map_err(|error| no_price(error.to_string()))?;
         Ok((cost, Usage { feature: feature.clone(), units, rate_version: self.0.catalogue.0 }))
+    }
+
+    /// What so many units would cost this account, and from which grants they would come, without spending.
+    ///
+    /// # Errors
+    /// As [`Services::price`], and where there is no such account.
+    pub async fn quote(&self, account: AccountId, feature: &FeatureId, units: u32) -> ServiceResult<Quote> {
+        let (cost, usage) = self.price(feature, units)?;
+        let account = self.read_account(account).await?;
+        let plan = account.plan_draws(cost).unwrap_or_default();
+        let source_of = |id: GrantId| account.grants().iter().find(|grant| grant.id == id);
+        let draw = |(id, amount): (GrantId, Credits)| {
+            let grant = source_of(id)?;
+            Some(Draw { grant: id, source: grant.source, amount: -amount.get(), expires_at: grant.expires_at })
+        };
+        let draws = plan.into_iter().filter_map(draw).collect();
+        Ok(Quote { cost, rate_version: usage.rate_version, available: account.available(), draws })
     }
 
     /// Spends at once.

@@ -1,5 +1,6 @@
 //! HTTP: routes, what stands before them, and the connections themselves.
 
+mod body_size;
 pub mod cross_site;
 pub mod document;
 pub mod fn_status;

@@ -2,7 +2,7 @@
 
 use super::document::shell;
 use super::patience::{self, PAGE_TIME_LIMIT};
-use super::{cross_site, fn_status, headers, hydration, isolation};
+use super::{body_size, cross_site, fn_status, headers, hydration, isolation};
 use crate::app::App;
 use crate::server::config::Config;
 use crate::server::identity::sessions::Sessions;
@@ -30,7 +30,7 @@ use tower_sessions::SessionManagerLayer;
 /// The largest body of a form, in bytes: the longest prompt, percent-encoded, and the path back beside it.
 pub const MAX_FORM_BYTES: usize = 64 * 1024;
 /// How long a client may take between two parts of a body.
-const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Answers below this many bytes are not worth compressing.
 const MIN_COMPRESSED_BYTES: u16 = 1_024;
 
@@ -81,6 +81,7 @@ pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config
         .layer(from_fn(fn_status::set_status_of_errors))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIME_LIMIT))
         .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
+        .layer(from_fn(body_size::refuse_large_bodies))
         .layer(from_fn(cross_site::refuse_cross_site))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(rest::describe_bare_errors))
