@@ -158,8 +158,8 @@ setup_wasm_bindgen() {
     say "building wasm-bindgen from source (about 2 minutes on two cores, once per machine)"
     # Where the registry lags a dependency, --locked fails at once.
     # shellcheck disable=SC2046
-    install_from_source $(newest_cargo) install wasm-bindgen-cli --version "$version" --locked "${BINDGEN_BIN%/bin}" 2>/dev/null \
-        || install_from_source $(newest_cargo) install wasm-bindgen-cli --version "$version" "${BINDGEN_BIN%/bin}"
+    install_from_source $(newest_cargo) install wasm-bindgen-cli --no-default-features --bin wasm-bindgen --version "$version" --locked "${BINDGEN_BIN%/bin}" 2>/dev/null \
+        || install_from_source $(newest_cargo) install wasm-bindgen-cli --no-default-features --bin wasm-bindgen --version "$version" "${BINDGEN_BIN%/bin}"
 }
 
 setup_node() {
