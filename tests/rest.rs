@@ -8,7 +8,12 @@ use common::on_both_databases;
 use common::server::{Answer, Program, TestServer, Visitor};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+/// Requests that are under way at the same time. More connections than that are refused by some machines.
+const CONNECTIONS: usize = 256;
 
 /// Sends the same kind of request many times at once.
 async fn all_at_once<F, R>(count: usize, request: F) -> Vec<Answer>
@@ -16,9 +21,14 @@ where
     F: Fn(usize) -> R,
     R: Future<Output = Answer> + Send + 'static,
 {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let mut tasks = JoinSet::new();
     for index in 0..count {
-        tasks.spawn(request(index));
+        let (connections, request) = (connections.clone(), request(index));
+        tasks.spawn(async move {
+            let _connection = connections.acquire_owned().await.unwrap();
+            request.await
+        });
     }
     tasks.join_all().await
 }

@@ -487,7 +487,7 @@ on_both_databases! {
 
 /// What a watcher hears next. What is never heard fails the test.
 async fn heard(news: &mut Receiver<BalanceChange>) -> BalanceChange {
-    tokio::time::timeout(Duration::from_secs(10), news.recv()).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_secs(60), news.recv()).await.unwrap().unwrap()
 }
 
 on_both_databases! {
