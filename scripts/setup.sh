@@ -114,13 +114,6 @@ setup_compiler() {
 
 # --- Tools ------------------------------------------------------------------------------------------
 
-# Building a tool: its speed does not matter, the time to build it does.
-install_from_source() { # cargo command..., then: name version root
-    local root="${*: -1}"; set -- "${@:1:$#-1}"
-    CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
-        "$@" --root "$root"
-}
-
 newest_cargo() { # cargo-leptos wants a newer compiler than the project does
     if [ -z "$DEBIAN_RUST" ] && has cargo && rustc --version | awk '{split($2, v, "."); exit !(v[1] > 1 || v[2] >= 96)}'; then
         echo cargo
@@ -129,7 +122,24 @@ newest_cargo() { # cargo-leptos wants a newer compiler than the project does
     fi
 }
 
-setup_cargo_leptos() {
+# Both tools at once, where they can be had no other way: they share half of what they are built from.
+build_tools() {
+    say "building cargo-leptos and wasm-bindgen from source (about 3 minutes on two cores, once per machine)"
+    local named; named=$(sed -n 's/^wasm-bindgen-cli = .*"=\([0-9.]*\)".*/\1/p' scripts/tools/Cargo.toml)
+    [ "$named" = "$BINDGEN_VERSION" ] \
+        || die "Cargo.lock has wasm-bindgen $BINDGEN_VERSION, and scripts/tools/Cargo.toml $named. Name the same there."
+    [ "$(newest_cargo)" = cargo ] || install_debian_rust
+    local work; work=$(mktemp -d)
+    # shellcheck disable=SC2046
+    $(newest_cargo) build --locked --manifest-path scripts/tools/Cargo.toml --target-dir "$work"
+    mkdir -p "$LEPTOS_BIN" "$BINDGEN_BIN"
+    install -m 755 "$work/debug/cargo-leptos" "$LEPTOS_BIN/cargo-leptos"
+    install -m 755 "$work/debug/wasm-bindgen" "$BINDGEN_BIN/wasm-bindgen"
+    rm -rf "$work"
+}
+
+# Whether cargo-leptos is there, or could be fetched.
+has_cargo_leptos() {
     LEPTOS_BIN="$TOOLS/cargo-leptos-$LEPTOS_VERSION/bin"
     [ -x "$LEPTOS_BIN/cargo-leptos" ] && return
     if has cargo-leptos && cargo-leptos --version 2>/dev/null | grep -q " $LEPTOS_VERSION\$"; then
@@ -137,29 +147,26 @@ setup_cargo_leptos() {
     fi
     say "fetching cargo-leptos $LEPTOS_VERSION"
     fetch_prebuilt "https://github.com/leptos-rs/cargo-leptos/releases/download/v$LEPTOS_VERSION/cargo-leptos-$(platform gnu).tar.gz" \
-        cargo-leptos "$LEPTOS_BIN" && return
-    say "building cargo-leptos from source (about 6 minutes on two cores, once per machine)"
-    [ "$(newest_cargo)" = cargo ] || install_debian_rust
-    # Beside the other tools: its last crates build one after the other and leave a core idle.
-    # shellcheck disable=SC2046
-    install_from_source $(newest_cargo) install cargo-leptos --version $LEPTOS_VERSION --locked "${LEPTOS_BIN%/bin}" &
-    BUILDING_LEPTOS=$!
+        cargo-leptos "$LEPTOS_BIN"
 }
 
-setup_wasm_bindgen() {
-    local version; version=$(awk '/^name = "wasm-bindgen"$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' Cargo.lock)
-    [ -n "$version" ] || die "Cargo.lock does not name wasm-bindgen"
-    BINDGEN_BIN="$TOOLS/wasm-bindgen-$version/bin"
+# Whether wasm-bindgen is there in exactly the version of Cargo.lock, or could be fetched.
+has_wasm_bindgen() {
+    BINDGEN_VERSION=$(awk '/^name = "wasm-bindgen"$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' Cargo.lock)
+    [ -n "$BINDGEN_VERSION" ] || die "Cargo.lock does not name wasm-bindgen"
+    BINDGEN_BIN="$TOOLS/wasm-bindgen-$BINDGEN_VERSION/bin"
     [ -x "$BINDGEN_BIN/wasm-bindgen" ] && return
-    say "fetching wasm-bindgen $version"
+    say "fetching wasm-bindgen $BINDGEN_VERSION"
     local libc=musl; [ "$(uname -m)" = aarch64 ] && libc=gnu
-    fetch_prebuilt "https://github.com/wasm-bindgen/wasm-bindgen/releases/download/$version/wasm-bindgen-$version-$(platform $libc).tar.gz" \
-        wasm-bindgen "$BINDGEN_BIN" && return
-    say "building wasm-bindgen from source (about 2 minutes on two cores, once per machine)"
-    # Where the registry lags a dependency, --locked fails at once.
-    # shellcheck disable=SC2046
-    install_from_source $(newest_cargo) install wasm-bindgen-cli --no-default-features --bin wasm-bindgen --version "$version" --locked "${BINDGEN_BIN%/bin}" 2>/dev/null \
-        || install_from_source $(newest_cargo) install wasm-bindgen-cli --no-default-features --bin wasm-bindgen --version "$version" "${BINDGEN_BIN%/bin}"
+    fetch_prebuilt "https://github.com/wasm-bindgen/wasm-bindgen/releases/download/$BINDGEN_VERSION/wasm-bindgen-$BINDGEN_VERSION-$(platform $libc).tar.gz" \
+        wasm-bindgen "$BINDGEN_BIN"
+}
+
+setup_tools() {
+    local missing=""
+    has_cargo_leptos || missing=yes
+    has_wasm_bindgen || missing=yes
+    if [ -n "$missing" ]; then build_tools; fi
 }
 
 setup_node() {
@@ -240,14 +247,11 @@ NEED="${1:-build}"
 [ "$NEED" = build ] || [ "$NEED" = test ] || die "usage: scripts/setup.sh build|test"
 started=$SECONDS
 BROWSER=""
-BUILDING_LEPTOS=""
-say "looking for what building needs (seconds where it is there; about 10 minutes on a bare machine)"
+say "looking for what building needs (seconds where it is there; some minutes on a bare machine)"
 setup_compiler
 setup_rust
-setup_cargo_leptos
-setup_wasm_bindgen
+setup_tools
 setup_wasm_opt
-[ -z "$BUILDING_LEPTOS" ] || wait "$BUILDING_LEPTOS" || die "cargo-leptos could not be built; see above."
 if [ "$NEED" = test ]; then
     setup_postgres
     setup_strace
