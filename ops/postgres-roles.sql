@@ -64,10 +64,11 @@ GRANT EXECUTE ON FUNCTION json_each(text), instr(text, text) TO :"app";
 GRANT SELECT ON _sqlx_migrations TO :"app";
 
 -- History, and what is as final: read and added to.
-GRANT SELECT, INSERT ON transactions, draws, idempotency_keys, service_requests, audit, catalogue_versions TO :"app";
+GRANT SELECT, INSERT ON transactions, chain_keys, chain_starts, idempotency_keys, service_requests, audit,
+    catalogue_versions TO :"app";
 
 -- What changes with every operation of the ledger. UPDATE of one column is enough to lock a row.
-GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq) ON accounts TO :"app";
+GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq, chain_rows, chain_code, chain_seal) ON accounts TO :"app";
 GRANT SELECT, INSERT, UPDATE (remaining, held, expired, clawed_back) ON grants TO :"app";
 GRANT SELECT, INSERT, UPDATE (status, captured, reason, settled_at) ON holds TO :"app";
 GRANT SELECT, INSERT, UPDATE (plan, reference, credits_per_month, anchor, next_month, next_at) ON allowances TO :"app";

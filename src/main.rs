@@ -30,6 +30,9 @@ enum Command {
     Serve,
     /// Bring the database up to this version, and leave.
     Migrate,
+    /// Look after the chain that shows whether history was touched.
+    #[command(subcommand)]
+    Chain(cli::chain::ChainCommand),
     #[command(flatten)]
     Other(cli::Command),
 }
@@ -43,7 +46,7 @@ async fn main() -> ExitCode {
     let default_log = match command_line.command {
         None | Some(Command::Serve) => "info",
         // What a command did it says itself.
-        Some(Command::Migrate | Command::Other(_)) => "warn",
+        Some(Command::Migrate | Command::Chain(_) | Command::Other(_)) => "warn",
     };
     if let Err(error) = start_log(&command_line.settings, default_log) {
         return fail(&error.into());
@@ -64,6 +67,7 @@ async fn run(command_line: CommandLine) -> Result<(), CommandError> {
     match command_line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::Migrate => migrate(config).await,
+        Command::Chain(command) => cli::chain::run(command, &config).await,
         Command::Other(command) => cli::run(command, &config).await,
     }
 }

@@ -201,6 +201,42 @@ fn it_serves_from_any_folder_and_a_signal_ends_it_with_zero() {
 }
 
 #[test]
+fn without_its_key_the_history_is_not_touched_until_a_new_chain_is_begun() {
+    let site = Installation::new("mvp");
+    let key = site.folder.path().join("chain.key");
+    let first = std::fs::read_to_string(&key).unwrap();
+    assert_eq!(site.balance(), 100);
+
+    std::fs::remove_file(&key).unwrap();
+    let grant = ["credits", "grant", "--user", ANN, "--amount", "40"];
+    let said = site.fails(1, &grant);
+    assert!(said.contains("key of the history's chain is missing") && said.contains("scrip chain renew"), "{said}");
+    assert!(!key.exists(), "a new key was made for an old history");
+    site.fails(1, &["reconcile"]);
+
+    std::fs::write(&key, format!("{}\n", "5c".repeat(32))).unwrap();
+    let said = site.fails(1, &grant);
+    assert!(said.contains("holds another key"), "{said}");
+    std::fs::write(&key, "no key").unwrap();
+    assert!(site.fails(1, &grant).contains("holds no key"));
+
+    // The right one again, under another name.
+    let elsewhere = site.folder.path().join("elsewhere");
+    std::fs::write(&elsewhere, &first).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let mut command = site.command(&["reconcile"]);
+    assert!(run(command.env("SCRIP_CHAIN_KEY_FILE", &elsewhere), "").status.success());
+
+    assert!(site.fails(2, &["chain", "renew"]).contains("--yes"));
+    let said = site.text(&["chain", "renew", "--yes"]);
+    assert!(said.contains("over 1 account; rows of history: 1."), "{said}");
+    assert_ne!(std::fs::read_to_string(&key).unwrap(), first);
+    site.text(&grant);
+    assert_eq!(site.balance(), 140);
+    site.assert_books_balance();
+}
+
+#[test]
 fn every_command_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
     for path in [
@@ -218,6 +254,7 @@ fn every_command_explains_itself() {
         "credits clawback",
         "reset run",
         "reset undo",
+        "chain renew",
         "reconcile",
     ] {
         let mut command = scrip(folder.path());

@@ -427,7 +427,7 @@ async fn a_stop_answers_what_is_under_way_and_the_books_balance_afterwards() {
     server.stop.cancel();
     assert_eq!(going.await.unwrap().unwrap().status(), StatusCode::OK);
     server.serving.await.unwrap();
-    let store = scrip::server::store::SqlStore::open(&database).await.unwrap();
+    let store = scrip::server::store::SqlStore::open(&database).await.unwrap().with_chain_key(common::chain_key());
     let books = scrip::server::store::LedgerStore::check_books(&store).await.unwrap();
     assert!(books.balance_out() && books.totals.remaining == 60 + 55, "{books:?}");
 }

@@ -2,6 +2,8 @@
 //! (`falsification.rs`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "store_contract/chain.rs"]
+mod chain;
 mod common;
 #[path = "store_contract/falsification.rs"]
 mod falsification;

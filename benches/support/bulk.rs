@@ -24,14 +24,14 @@ macro_rules! for_each_account {
 }
 
 /// In the order in which rows refer to each other.
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 4] = [
     for_each_account!(
         "INSERT INTO users (id, public_id, email, name, role, created_at)
          SELECT number, 'u' || number, number || '@example.com', 'Somebody', 'user', 0 FROM accounts_to_be"
     ),
     for_each_account!(
-        "INSERT INTO accounts (id, balance, last_seq)
-         SELECT number, credits - height + 1, height FROM accounts_to_be, terms"
+        "INSERT INTO accounts (id, balance, last_seq, chain_code, chain_seal)
+         SELECT number, credits - height + 1, height, '', '' FROM accounts_to_be, terms"
     ),
     for_each_account!(
         "INSERT INTO grants (account_id, id, source, amount, remaining, created_at)
@@ -40,15 +40,11 @@ const STATEMENTS: [&str; 5] = [
     // The trigger asks that the rows of an account come in their order.
     for_each_account!(
         "INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor,
-            created_at)
+            created_at, draws, code)
          SELECT number, seq, CASE WHEN seq = 1 THEN 'purchase' ELSE 'debit' END,
             CASE WHEN seq = 1 THEN 'grant' ELSE 'charge' END, CASE WHEN seq = 1 THEN credits ELSE -1 END,
-            credits - seq + 1, 0, 'benchmark', 'system', 0
-         FROM accounts_to_be, rows_to_be, terms ORDER BY number, seq"
-    ),
-    for_each_account!(
-        "INSERT INTO draws (account_id, seq, position, grant_id, amount, created_at)
-         SELECT number, seq, 0, 1, CASE WHEN seq = 1 THEN credits ELSE -1 END, 0
+            credits - seq + 1, 0, 'benchmark', 'system', 0,
+            '[[1,' || CASE WHEN seq = 1 THEN credits ELSE -1 END || ']]', ''
          FROM accounts_to_be, rows_to_be, terms ORDER BY number, seq"
     ),
 ];

@@ -13,7 +13,7 @@ use scrip::domain::identity::{Email, PersonName, Role};
 use scrip::domain::{AccountId, Credits, Memo, NewGrant, Operation, Source, Timestamp, UserId};
 use scrip::server::clock::SystemClock;
 use scrip::server::ledger::{Answer, Ledger, MAX_BATCH, Step, Submission, Target};
-use scrip::server::store::{DatabaseUrl, LedgerStore, NewUser, SqlStore};
+use scrip::server::store::{ChainKey, DatabaseUrl, LedgerStore, NewUser, SqlStore};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +33,10 @@ pub fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
+pub fn chain_key() -> ChainKey {
+    ChainKey::new(&[0x2a; ChainKey::BYTES])
+}
+
 /// The ledger as the program runs it, over a database of its own.
 #[derive(Clone)]
 pub struct Bench {
@@ -42,7 +46,7 @@ pub struct Bench {
 
 impl Bench {
     pub async fn open(url: &DatabaseUrl) -> Self {
-        let store = SqlStore::open(url).await.unwrap();
+        let store = SqlStore::open(url).await.unwrap().with_chain_key(chain_key());
         let (ledger, _) = Ledger::start(Arc::new(store.clone()), Arc::new(SystemClock), CancellationToken::new());
         Self { store, ledger }
     }

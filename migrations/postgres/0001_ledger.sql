@@ -38,7 +38,12 @@ CREATE TABLE accounts (
     -- What a clawback found spent already, and the next credits pay off.
     debt     BIGINT NOT NULL DEFAULT 0 CHECK (debt BETWEEN 0 AND 9007199254740991),
     -- The number of the last change. Numbers only rise.
-    last_seq BIGINT NOT NULL DEFAULT 0 CHECK (last_seq >= 0)
+    last_seq BIGINT NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
+    -- The head of the chain of its history: how many rows there are, the code of the last one, and a seal over
+    -- both that only who has the key can make.
+    chain_rows BIGINT NOT NULL DEFAULT 0 CHECK (chain_rows >= 0),
+    chain_code TEXT NOT NULL,
+    chain_seal TEXT NOT NULL
 );
 
 CREATE TRIGGER accounts_number_rises BEFORE UPDATE ON accounts FOR EACH ROW
@@ -149,6 +154,12 @@ CREATE TABLE transactions (
     -- No foreign key can say it without the other row's time: transactions_follow looks for the row.
     refund_of     BIGINT,
     created_at    BIGINT NOT NULL,
+    -- Pairs of grant and signed credits: from and to which grants it moved how much.
+    draws         TEXT   NOT NULL,
+    -- Follows from the row before and from all that this row says, by a key that is not in this database.
+    code          TEXT   NOT NULL,
+    -- Stands in the chain for the description and the metadata once they are erased.
+    erased_words  TEXT,
     PRIMARY KEY (account_id, seq, created_at),
     -- A clawback of credits that were all spent moves nothing: it only makes the debt.
     CHECK (CASE WHEN type IN ('credit', 'refund', 'purchase') THEN amount > 0
@@ -166,6 +177,7 @@ CREATE FUNCTION follow_from_the_row_before() RETURNS trigger LANGUAGE plpgsql SE
 DECLARE
     last_seq     BIGINT;
     last_balance BIGINT;
+    fits         BOOLEAN;
 BEGIN
     -- Two transactions that do not see each other's rows would both follow from the same one. The writer holds
     -- this lock already.
@@ -174,6 +186,16 @@ BEGIN
     FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1;
     IF new.balance_after - new.amount <> coalesce(last_balance, 0) OR new.seq <= coalesce(last_seq, 0) THEN
         RAISE EXCEPTION 'a row of history follows from the row before'
+        USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers.
+    SELECT count(*) = count(g.id) AND coalesce(sum(CAST(part.value ->> 1 AS BIGINT)), 0) = new.amount
+        AND coalesce(bool_and(jsonb_typeof(part.value -> 1) = 'number' AND part.value ->> 1 <> '0'
+            AND jsonb_array_length(part.value) = 2), true) INTO fits
+    FROM jsonb_array_elements(new.draws::jsonb) AS part (value)
+    LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT);
+    IF fits IS NOT TRUE THEN
+        RAISE EXCEPTION 'the draws of a row of history add up to its amount'
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     -- Apart from the next condition: together they would be run as a query for every row.
@@ -188,7 +210,14 @@ END $$;
 CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions FOR EACH ROW
 EXECUTE FUNCTION follow_from_the_row_before();
 
+-- Only the words of a person may be erased, once, and what stood for them in the chain stays.
 CREATE TRIGGER transactions_never_change BEFORE UPDATE ON transactions FOR EACH ROW
+WHEN (old.erased_words IS NOT NULL OR new.erased_words IS NULL OR new.description <> '' OR new.metadata IS NOT NULL
+    OR (new.account_id, new.seq, new.type, new.cause, new.amount, new.balance_after, new.debt_after, new.feature,
+        new.units, new.rate_version, new.actor, new.hold_id, new.refund_of, new.created_at, new.draws, new.code)
+    IS DISTINCT FROM (old.account_id, old.seq, old.type, old.cause, old.amount, old.balance_after, old.debt_after,
+        old.feature, old.units, old.rate_version, old.actor, old.hold_id, old.refund_of, old.created_at, old.draws,
+        old.code))
 EXECUTE FUNCTION refuse('history is append-only');
 
 CREATE TRIGGER transactions_stay BEFORE DELETE ON transactions FOR EACH ROW
@@ -197,28 +226,40 @@ EXECUTE FUNCTION refuse('history is append-only');
 CREATE TRIGGER transactions_are_not_emptied BEFORE TRUNCATE ON transactions FOR EACH STATEMENT
 EXECUTE FUNCTION refuse('history is append-only');
 
--- From and to which grants each transaction moved how much.
-CREATE TABLE draws (
-    account_id BIGINT NOT NULL,
-    seq        BIGINT NOT NULL,
-    position   BIGINT NOT NULL CHECK (position >= 0),
-    grant_id   BIGINT NOT NULL,
-    amount     BIGINT NOT NULL CHECK (amount <> 0),
-    -- The transaction's.
-    created_at BIGINT NOT NULL,
-    PRIMARY KEY (account_id, seq, position, created_at),
-    FOREIGN KEY (account_id, seq, created_at) REFERENCES transactions (account_id, seq, created_at),
-    FOREIGN KEY (account_id, grant_id) REFERENCES grants (account_id, id)
+-- Keys of the chain, by the code of nothing: the newest is the one that rules. The key itself is a file.
+CREATE TABLE chain_keys (
+    id         BIGINT PRIMARY KEY,
+    proof      TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
 );
 
-CREATE TRIGGER draws_never_change BEFORE UPDATE ON draws FOR EACH ROW
-EXECUTE FUNCTION refuse('history is append-only');
+-- Where the chain of an account begins anew with another key: its rows up to a number, all under one code.
+CREATE TABLE chain_starts (
+    key_id     BIGINT NOT NULL REFERENCES chain_keys (id),
+    account_id BIGINT NOT NULL REFERENCES accounts (id),
+    last_seq   BIGINT NOT NULL CHECK (last_seq >= 0),
+    row_count  BIGINT NOT NULL CHECK (row_count >= 0),
+    code       TEXT   NOT NULL,
+    PRIMARY KEY (key_id, account_id)
+);
 
-CREATE TRIGGER draws_stay BEFORE DELETE ON draws FOR EACH ROW
-EXECUTE FUNCTION refuse('history is append-only');
+CREATE TRIGGER chain_keys_never_change BEFORE UPDATE ON chain_keys FOR EACH ROW
+EXECUTE FUNCTION refuse('the chain is append-only');
 
-CREATE TRIGGER draws_are_not_emptied BEFORE TRUNCATE ON draws FOR EACH STATEMENT
-EXECUTE FUNCTION refuse('history is append-only');
+CREATE TRIGGER chain_keys_stay BEFORE DELETE ON chain_keys FOR EACH ROW
+EXECUTE FUNCTION refuse('the chain is append-only');
+
+CREATE TRIGGER chain_keys_are_not_emptied BEFORE TRUNCATE ON chain_keys FOR EACH STATEMENT
+EXECUTE FUNCTION refuse('the chain is append-only');
+
+CREATE TRIGGER chain_starts_never_change BEFORE UPDATE ON chain_starts FOR EACH ROW
+EXECUTE FUNCTION refuse('the chain is append-only');
+
+CREATE TRIGGER chain_starts_stay BEFORE DELETE ON chain_starts FOR EACH ROW
+EXECUTE FUNCTION refuse('the chain is append-only');
+
+CREATE TRIGGER chain_starts_are_not_emptied BEFORE TRUNCATE ON chain_starts FOR EACH STATEMENT
+EXECUTE FUNCTION refuse('the chain is append-only');
 
 -- The answers that were given, so that a repeated request gets the same one. Without the time in its key:
 -- a key is used once for ever, so this table is never cut into parts.

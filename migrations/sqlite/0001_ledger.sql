@@ -19,7 +19,12 @@ CREATE TABLE accounts (
     -- What a clawback found spent already, and the next credits pay off.
     debt     INTEGER NOT NULL DEFAULT 0 CHECK (debt BETWEEN 0 AND 9007199254740991),
     -- The number of the last change. Numbers only rise.
-    last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0)
+    last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
+    -- The head of the chain of its history: how many rows there are, the code of the last one, and a seal over
+    -- both that only who has the key can make.
+    chain_rows INTEGER NOT NULL DEFAULT 0 CHECK (chain_rows >= 0),
+    chain_code TEXT NOT NULL,
+    chain_seal TEXT NOT NULL
 ) STRICT;
 
 CREATE TRIGGER accounts_number_rises BEFORE UPDATE ON accounts
@@ -129,6 +134,12 @@ CREATE TABLE transactions (
     hold_id       INTEGER,
     refund_of     INTEGER,
     created_at    INTEGER NOT NULL,
+    -- Pairs of grant and signed credits: from and to which grants it moved how much.
+    draws         TEXT    NOT NULL,
+    -- Follows from the row before and from all that this row says, by a key that is not in this database.
+    code          TEXT    NOT NULL,
+    -- Stands in the chain for the description and the metadata once they are erased.
+    erased_words  TEXT,
     PRIMARY KEY (account_id, seq),
     -- A clawback or an undone reset of credits that were all spent moves nothing: it only makes the debt.
     CHECK (CASE WHEN type IN ('credit', 'refund', 'purchase') THEN amount > 0
@@ -147,36 +158,64 @@ WHEN new.balance_after - new.amount <> coalesce(
         (SELECT seq FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), 0)
 BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before'); END;
 
+-- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers.
+CREATE TRIGGER transactions_draws_add_up BEFORE INSERT ON transactions
+WHEN NOT json_valid(new.draws) OR (
+    SELECT count(*) = count(g.id) AND coalesce(sum(part.value ->> 1), 0) = new.amount
+        AND coalesce(min(typeof(part.value ->> 1) = 'integer' AND part.value ->> 1 <> 0
+            AND json_array_length(part.value) = 2), 1)
+    FROM json_each(new.draws) part
+    LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = part.value ->> 0) IS NOT 1
+BEGIN SELECT RAISE(ABORT, 'the draws of a row of history add up to its amount'); END;
+
+-- Only the words of a person may be erased, once, and what stood for them in the chain stays.
 CREATE TRIGGER transactions_never_change BEFORE UPDATE ON transactions
+WHEN old.erased_words IS NOT NULL OR new.erased_words IS NULL OR new.description <> '' OR new.metadata IS NOT NULL
+    OR (new.account_id, new.seq, new.type, new.cause, new.amount, new.balance_after, new.debt_after, new.feature,
+        new.units, new.rate_version, new.actor, new.hold_id, new.refund_of, new.created_at, new.draws, new.code)
+    IS NOT (old.account_id, old.seq, old.type, old.cause, old.amount, old.balance_after, old.debt_after, old.feature,
+        old.units, old.rate_version, old.actor, old.hold_id, old.refund_of, old.created_at, old.draws, old.code)
 BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 
 CREATE TRIGGER transactions_stay BEFORE DELETE ON transactions
 BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 
--- From and to which grants each transaction moved how much.
-CREATE TABLE draws (
-    account_id INTEGER NOT NULL,
-    seq        INTEGER NOT NULL,
-    position   INTEGER NOT NULL CHECK (position >= 0),
-    grant_id   INTEGER NOT NULL,
-    amount     INTEGER NOT NULL CHECK (amount <> 0),
-    -- The transaction's: PostgreSQL can cut history into parts by time only where every key has it.
-    created_at INTEGER NOT NULL,
-    PRIMARY KEY (account_id, seq, position),
-    FOREIGN KEY (account_id, seq) REFERENCES transactions (account_id, seq),
-    FOREIGN KEY (account_id, grant_id) REFERENCES grants (account_id, id)
+-- Keys of the chain, by the code of nothing: the newest is the one that rules. The key itself is a file.
+CREATE TABLE chain_keys (
+    id         INTEGER PRIMARY KEY,
+    proof      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Where the chain of an account begins anew with another key: its rows up to a number, all under one code.
+CREATE TABLE chain_starts (
+    key_id     INTEGER NOT NULL REFERENCES chain_keys (id),
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    last_seq   INTEGER NOT NULL CHECK (last_seq >= 0),
+    row_count  INTEGER NOT NULL CHECK (row_count >= 0),
+    code       TEXT    NOT NULL,
+    PRIMARY KEY (key_id, account_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER draws_are_not_replaced BEFORE INSERT ON draws
-WHEN EXISTS (SELECT 1 FROM draws
-    WHERE account_id = new.account_id AND seq = new.seq AND position = new.position)
-BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER chain_keys_are_not_replaced BEFORE INSERT ON chain_keys
+WHEN EXISTS (SELECT 1 FROM chain_keys WHERE id = new.id)
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
 
-CREATE TRIGGER draws_never_change BEFORE UPDATE ON draws
-BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER chain_keys_never_change BEFORE UPDATE ON chain_keys
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
 
-CREATE TRIGGER draws_stay BEFORE DELETE ON draws
-BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER chain_keys_stay BEFORE DELETE ON chain_keys
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
+
+CREATE TRIGGER chain_starts_are_not_replaced BEFORE INSERT ON chain_starts
+WHEN EXISTS (SELECT 1 FROM chain_starts WHERE key_id = new.key_id AND account_id = new.account_id)
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
+
+CREATE TRIGGER chain_starts_never_change BEFORE UPDATE ON chain_starts
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
+
+CREATE TRIGGER chain_starts_stay BEFORE DELETE ON chain_starts
+BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
 
 -- The answers that were given, so that a repeated request gets the same one.
 CREATE TABLE idempotency_keys (

@@ -3,6 +3,7 @@
 //! changed. No rule about credits comes in here.
 
 mod books;
+pub mod chain;
 mod credits;
 mod keys;
 mod resets;

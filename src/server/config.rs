@@ -50,6 +50,11 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_DATA_DIR", global = true, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
+    /// The file with the key of the chain that shows whether history was touched. Without it, chain.key in the data
+    /// folder. It is made at the first start.
+    #[arg(long, env = "SCRIP_CHAIN_KEY_FILE", global = true, value_name = "FILE")]
+    pub chain_key_file: Option<PathBuf>,
+
     /// Address and port to listen on.
     #[arg(long, env = "LEPTOS_SITE_ADDR", global = true, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     pub site_addr: SocketAddr,
@@ -125,6 +130,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The folder for what people make.
     pub media_dir: PathBuf,
+    /// The key of the chain of history.
+    pub chain_key_file: PathBuf,
     /// Where to listen.
     pub site_addr: SocketAddr,
     /// The browser's files.
@@ -170,6 +177,7 @@ impl Settings {
         Ok(Config {
             database,
             media_dir: data_dir.join("media"),
+            chain_key_file: self.chain_key_file.unwrap_or_else(|| data_dir.join("chain.key")),
             site_addr: self.site_addr,
             site_root: self.site_root.unwrap_or_else(default_site_root),
             mode: self.mode,

@@ -18,6 +18,11 @@ pub fn random_name(chars: usize) -> String {
     (0..chars).map(|_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())])).collect()
 }
 
+/// Random bytes, as a secret.
+pub fn random_secret<const BYTES: usize>() -> [u8; BYTES] {
+    OsRng.unwrap_err().random()
+}
+
 /// A random number, to vary what is made.
 pub fn random_seed() -> u64 {
     OsRng.unwrap_err().random()

@@ -2,6 +2,7 @@
 
 use crate::domain::identity::Role;
 use crate::domain::{Credits, Timestamp};
+use crate::server::chain_key::{self, ChainKeyError};
 use crate::server::clock::{Clock, SystemClock};
 use crate::server::config::{Config, Mode};
 use crate::server::generators::BuiltInGenerators;
@@ -10,7 +11,7 @@ use crate::server::identity::sessions::{self, Sessions};
 use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
 use crate::server::services::{Parts, ServiceError, Services, SignUpForm};
-use crate::server::store::{DatabaseUrl, Shop, SqlStore, StoreError};
+use crate::server::store::{ChainRenewal, DatabaseUrl, Shop, SqlStore, StoreError};
 use crate::server::{jobs, presets, web};
 use axum::Router;
 use std::net::SocketAddr;
@@ -38,6 +39,9 @@ pub enum StartError {
     /// The preset is not known or not sound.
     #[error("The preset cannot be used: {0}.")]
     Preset(#[from] presets::PresetError),
+    /// The chain of history cannot go on.
+    #[error(transparent)]
+    ChainKey(#[from] ChainKeyError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Passwords(#[from] crate::server::identity::passwords::PasswordError),
@@ -81,6 +85,8 @@ impl Core {
     /// As there.
     pub async fn open_with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = open_database(&config.database).await?;
+        let key = chain_key::unlock(&store, &config.chain_key_file, clock.now()).await?;
+        let store = store.with_chain_key(key);
         let catalogue = read_or_fill_catalogue(&store, &config.preset, clock.now()).await?;
         let stop = CancellationToken::new();
         let (ledger, writers) = Ledger::start(Arc::new(store.clone()), clock.clone(), stop.clone());
@@ -119,6 +125,18 @@ fn cores() -> usize {
 
 async fn open_database(url: &DatabaseUrl) -> Result<SqlStore, StartError> {
     SqlStore::open(url).await.map_err(|source| StartError::Database { database: url.without_password(), source })
+}
+
+/// Begins a new chain of history with the key of the settings' file, which is made where there is none.
+///
+/// # Errors
+/// [`StartError`] where the database or the file fails.
+pub async fn renew_chain(config: &Config) -> Result<ChainRenewal, StartError> {
+    let store = open_database(&config.database).await?;
+    let key = chain_key::read_or_make(&config.chain_key_file)?;
+    let renewed = store.renew_chain(&key, "system", SystemClock.now()).await;
+    store.close().await;
+    renewed.map_err(|source| StartError::Database { database: config.database.without_password(), source })
 }
 
 async fn read_or_fill_catalogue(

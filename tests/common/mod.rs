@@ -13,7 +13,7 @@ use scrip::domain::{
 };
 use scrip::server::clock::ManualClock;
 use scrip::server::ledger::{Answer, Ledger, LedgerError, RequestKey, Step, Submission, Target};
-use scrip::server::store::{AuditEntry, DatabaseUrl, NewApiKey, NewUser, SqlStore, Store};
+use scrip::server::store::{AuditEntry, ChainKey, DatabaseUrl, NewApiKey, NewUser, SqlStore, Store};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -22,6 +22,13 @@ use tokio_util::task::TaskTracker;
 
 /// A moment to start from: November 2026.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// The key of the chain of all tests' histories, as its file holds it: a program that joins another has it too.
+pub const CHAIN_KEY: &str = "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
+
+pub fn chain_key() -> ChainKey {
+    ChainKey::new(&[0x2a; ChainKey::BYTES])
+}
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +99,17 @@ impl TestLedger {
         Self::open(self.url.clone(), tempfile::tempdir().unwrap(), self.clock.clone()).await
     }
 
+    /// The same on the same database, with another key of the chain.
+    pub async fn with_chain_key(&self, key: ChainKey) -> Self {
+        Self::open_with(self.url.clone(), tempfile::tempdir().unwrap(), self.clock.clone(), key).await
+    }
+
     async fn open(url: DatabaseUrl, folder: TempDir, clock: Arc<ManualClock>) -> Self {
-        let sql = SqlStore::open(&url).await.unwrap();
+        Self::open_with(url, folder, clock, chain_key()).await
+    }
+
+    async fn open_with(url: DatabaseUrl, folder: TempDir, clock: Arc<ManualClock>, key: ChainKey) -> Self {
+        let sql = SqlStore::open(&url).await.unwrap().with_chain_key(key);
         let store: Arc<SqlStore> = Arc::new(sql.clone());
         let stop = CancellationToken::new();
         let (ledger, writers) = Ledger::start(store.clone(), clock.clone(), stop.clone());

@@ -1,6 +1,6 @@
 //! The real server on a free port with a database of its own, and those who call it.
 
-use super::{Engine, postgres};
+use super::{CHAIN_KEY, Engine, chain_key, postgres};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
@@ -88,7 +88,7 @@ impl TestServer {
 
     /// A second way into the same database.
     pub async fn open_store(&self) -> SqlStore {
-        SqlStore::open(&self.database).await.unwrap()
+        SqlStore::open(&self.database).await.unwrap().with_chain_key(chain_key())
     }
 
     /// Fails where any account does not agree with its history.
@@ -127,13 +127,16 @@ impl TestServer {
     }
 }
 
-fn config_in(folder: &TempDir) -> Config {
+pub fn config_in(folder: &TempDir) -> Config {
     let site_root = folder.path().join("site");
     std::fs::create_dir_all(site_root.join("pkg")).unwrap();
     std::fs::write(site_root.join("robots.txt"), "User-agent: *\n").unwrap();
+    let chain_key_file = folder.path().join("chain.key");
+    std::fs::write(&chain_key_file, CHAIN_KEY).unwrap();
     Config {
         database: DatabaseUrl::Sqlite(folder.path().join("scrip.db")),
         media_dir: folder.path().join("media"),
+        chain_key_file,
         site_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         site_root,
         mode: Mode::Development,

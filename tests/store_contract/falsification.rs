@@ -1,7 +1,9 @@
 //! What somebody with the database and a SQL shell is refused; and what the proof of the books finds where they
 //! get past that.
 
-use super::common::{Engine, NOW, TestLedger, audit_entry, charge, hold, key, memo, new_user, on_both_databases};
+use super::common::{
+    Engine, NOW, TestLedger, audit_entry, chain_key, charge, hold, key, memo, new_user, on_both_databases,
+};
 use super::{order, payment_of};
 use scrip::server::ledger::{Submission, Target};
 use scrip::server::presets;
@@ -10,14 +12,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
 /// A connection of somebody who has the database and a SQL shell.
-enum Shell {
+pub enum Shell {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Shell {
     /// On SQLite it is whoever connects who decides whether references between tables are kept.
-    async fn open(test: &TestLedger, with_foreign_keys: bool) -> Self {
+    pub async fn open(test: &TestLedger, with_foreign_keys: bool) -> Self {
         match &test.url {
             DatabaseUrl::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).foreign_keys(with_foreign_keys);
@@ -28,7 +30,7 @@ impl Shell {
     }
 
     /// Runs a statement, and tells how many rows it met.
-    async fn run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+    pub async fn run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         Ok(match self {
             Self::Sqlite(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
             Self::Postgres(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
@@ -36,13 +38,13 @@ impl Shell {
     }
 
     /// Takes away what guards the tables, as only their owner can.
-    async fn remove_guards(&mut self) {
+    pub async fn remove_guards(&mut self) {
         let statements: Vec<String> = match self {
             Self::Sqlite(connection) => {
                 let triggers = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
                 sqlx::query_scalar(triggers).fetch_all(connection).await.unwrap()
             }
-            Self::Postgres(_) => ["accounts", "grants", "holds", "transactions", "draws"]
+            Self::Postgres(_) => ["accounts", "grants", "holds", "transactions", "chain_starts"]
                 .map(|table| format!("ALTER TABLE {table} DISABLE TRIGGER ALL"))
                 .into(),
         };
@@ -63,8 +65,21 @@ fn is_refusal(engine: Engine, error: &sqlx::Error) -> bool {
     }
 }
 
+/// A row of history that is right but for its draws.
+macro_rules! with_draws {
+    ($draws:literal) => {
+        concat!(
+            "INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, description,
+                actor, created_at, draws, code)
+             SELECT id, last_seq + 1, 'credit', 'grant', 500, balance + 500, 0, 'drawn', 'x', 0, ",
+            $draws,
+            ", '' FROM accounts WHERE balance > 0"
+        )
+    };
+}
+
 /// What both databases have to refuse, each by a rule of its own.
-const FALSIFICATIONS: [&str; 46] = [
+const FALSIFICATIONS: [&str; 59] = [
     "UPDATE accounts SET balance = -1",
     "UPDATE accounts SET held = balance + 1",
     "UPDATE accounts SET debt = -1",
@@ -85,24 +100,39 @@ const FALSIFICATIONS: [&str; 46] = [
     "UPDATE transactions SET description = 'nothing'",
     "DELETE FROM transactions",
     "INSERT INTO transactions
-        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at)
-     SELECT id, last_seq + 1, 'credit', 'grant', 500, balance + 400, 0, 'does not follow', 'x', 0 FROM accounts",
-    "INSERT INTO transactions
-        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at)
-     SELECT id, 1, 'credit', 'grant', 500, balance + 500, 0, 'a number twice', 'x', 0
+        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at, draws, code)
+     SELECT id, last_seq + 1, 'credit', 'grant', 500, balance + 400, 0, 'does not follow', 'x', 0, '[[1,500]]', ''
      FROM accounts WHERE balance > 0",
     "INSERT INTO transactions
-        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at)
-     SELECT id, last_seq + 1, 'debit', 'charge', 5, balance + 5, 0, 'a charge that gives', 'x', 0 FROM accounts",
+        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at, draws, code)
+     SELECT id, 1, 'credit', 'grant', 500, balance + 500, 0, 'a number twice', 'x', 0, '[[1,500]]', ''
+     FROM accounts WHERE balance > 0",
     "INSERT INTO transactions
-        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, refund_of, created_at)
-     SELECT id, last_seq + 1, 'refund', 'refund', 5, balance + 5, 0, 'of nothing', 'x', 99, 0 FROM accounts",
-    "UPDATE draws SET amount = -1",
-    "DELETE FROM draws",
-    "INSERT INTO draws (account_id, seq, position, grant_id, amount, created_at)
-     SELECT account_id, seq, 9, 99, -5, created_at FROM transactions",
-    "INSERT INTO draws (account_id, seq, position, grant_id, amount, created_at)
-     SELECT id, last_seq + 1, 0, 1, -5, 0 FROM accounts WHERE balance > 0",
+        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at, draws, code)
+     SELECT id, last_seq + 1, 'debit', 'charge', 5, balance + 5, 0, 'a charge that gives', 'x', 0, '[[1,5]]', ''
+     FROM accounts WHERE balance > 0",
+    "INSERT INTO transactions
+        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, refund_of, created_at,
+            draws, code)
+     SELECT id, last_seq + 1, 'refund', 'refund', 5, balance + 5, 0, 'of nothing', 'x', 99, 0, '[[1,5]]', ''
+     FROM accounts WHERE balance > 0",
+    with_draws!("'[[1,499]]'"),
+    with_draws!("'[[1,500],[1,1]]'"),
+    with_draws!("'[[99,500]]'"),
+    with_draws!("'[[1,500],[99,0]]'"),
+    with_draws!("'[[1,\"500\",0]]'"),
+    with_draws!("'[500]'"),
+    with_draws!("'[[1,500]'"),
+    with_draws!("NULL"),
+    "UPDATE transactions SET draws = '[]'",
+    "UPDATE transactions SET code = ''",
+    "UPDATE transactions SET description = '', metadata = NULL, erased_words = 'x', amount = amount + 1",
+    "UPDATE transactions SET description = 'others', erased_words = 'x'",
+    "UPDATE transactions SET description = ''",
+    "UPDATE chain_keys SET proof = ''",
+    "DELETE FROM chain_keys",
+    "UPDATE chain_starts SET code = ''",
+    "DELETE FROM chain_starts",
     "UPDATE idempotency_keys SET answer = '{}'",
     "DELETE FROM idempotency_keys",
     "UPDATE service_requests SET answer = '{}'",
@@ -125,12 +155,13 @@ const FALSIFICATIONS: [&str; 46] = [
 ];
 
 /// SQLite's way around an UPDATE and a DELETE.
-const SQLITE_FALSIFICATIONS: [&str; 10] = [
+const SQLITE_FALSIFICATIONS: [&str; 11] = [
     "INSERT OR REPLACE INTO accounts SELECT * FROM accounts",
     "INSERT OR REPLACE INTO grants SELECT * FROM grants",
     "INSERT OR REPLACE INTO holds SELECT * FROM holds",
     "INSERT OR REPLACE INTO transactions SELECT * FROM transactions",
-    "INSERT OR REPLACE INTO draws SELECT * FROM draws",
+    "INSERT OR REPLACE INTO chain_keys SELECT * FROM chain_keys",
+    "INSERT OR REPLACE INTO chain_starts SELECT * FROM chain_starts",
     "INSERT OR REPLACE INTO idempotency_keys SELECT * FROM idempotency_keys",
     "INSERT OR REPLACE INTO service_requests SELECT * FROM service_requests",
     "INSERT OR REPLACE INTO audit SELECT * FROM audit",
@@ -139,14 +170,14 @@ const SQLITE_FALSIFICATIONS: [&str; 10] = [
 ];
 
 /// PostgreSQL's ways around them.
-const POSTGRES_FALSIFICATIONS: [&str; 20] = [
+const POSTGRES_FALSIFICATIONS: [&str; 22] = [
     "INSERT INTO accounts SELECT * FROM accounts ON CONFLICT (id) DO UPDATE SET last_seq = 0",
     "INSERT INTO grants SELECT * FROM grants ON CONFLICT (account_id, id) DO UPDATE SET amount = 1000000",
     "INSERT INTO holds SELECT * FROM holds ON CONFLICT (account_id, id) DO UPDATE SET amount = 1",
     "INSERT INTO transactions SELECT * FROM transactions
      ON CONFLICT (account_id, seq, created_at) DO UPDATE SET description = 'nothing'",
-    "INSERT INTO draws SELECT * FROM draws
-     ON CONFLICT (account_id, seq, position, created_at) DO UPDATE SET amount = -1",
+    "INSERT INTO chain_keys SELECT * FROM chain_keys ON CONFLICT (id) DO UPDATE SET proof = ''",
+    "INSERT INTO chain_starts SELECT * FROM chain_starts ON CONFLICT (key_id, account_id) DO UPDATE SET code = ''",
     "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys
      ON CONFLICT (account_id, key) DO UPDATE SET answer = '{}'",
     "INSERT INTO service_requests SELECT * FROM service_requests
@@ -158,7 +189,8 @@ const POSTGRES_FALSIFICATIONS: [&str; 20] = [
     "TRUNCATE grants CASCADE",
     "TRUNCATE holds CASCADE",
     "TRUNCATE transactions CASCADE",
-    "TRUNCATE draws",
+    "TRUNCATE chain_keys CASCADE",
+    "TRUNCATE chain_starts",
     "TRUNCATE idempotency_keys",
     "TRUNCATE service_requests",
     "TRUNCATE audit",
@@ -183,6 +215,7 @@ async fn filled(engine: Engine) -> TestLedger {
     let key = key("k", "r").map(|key| key.of_api_key(program.clone()));
     let making = Submission { target, steps: Vec::new(), key, order: None, audit: None };
     test.ledger.submit(making).await.unwrap();
+    test.sql.renew_chain(&chain_key(), "system", NOW).await.unwrap();
     assert!(test.store.revoke_api_key(&program, &audit_entry(None, "revoke_api_key")).await.unwrap());
     test
 }
@@ -207,7 +240,7 @@ on_both_databases! {
 
 /// What is forged, and what the proof says of it; `$` is the account. It was granted 60 in row 1, charged 5 in row 2
 /// and 2 in row 4, and has 5 on hold.
-const FORGERIES: [(&str, &[&str]); 14] = [
+const FORGERIES: [(&str, &[&str]); 15] = [
     (
         "UPDATE accounts SET balance = 500 WHERE id = $",
         &[
@@ -241,12 +274,19 @@ const FORGERIES: [(&str, &[&str]); 14] = [
         &["account $: the balance is 53 and the debt 0, its last row of history, 2, says 55 and 0"],
     ),
     (
-        "DELETE FROM draws WHERE account_id = $ AND seq = 2",
+        "UPDATE transactions SET draws = '[]' WHERE account_id = $ AND seq = 2",
         &["account $, grant 1: 53 remain, its draws leave 58", "account $, row 2: it moved -5, its draws 0"],
     ),
     (
-        "UPDATE draws SET amount = -6 WHERE account_id = $ AND seq = 2",
+        "UPDATE transactions SET draws = '[[1,-6]]' WHERE account_id = $ AND seq = 2",
         &["account $, grant 1: 53 remain, its draws leave 52", "account $, row 2: it moved -5, its draws -6"],
+    ),
+    (
+        "UPDATE transactions SET draws = '[[9,-5]]' WHERE account_id = $ AND seq = 2",
+        &[
+            "account $, grant 1: 53 remain, its draws leave 58",
+            "account $, row 2: it draws on grant 9, which is not there",
+        ],
     ),
     ("UPDATE grants SET remaining = 54 WHERE account_id = $", &["account $, grant 1: 54 remain, its draws leave 53"]),
     (

@@ -240,6 +240,9 @@ impl Fold {
 
     /// All steps, or none of them.
     fn apply_steps(&mut self, submission: &Submission, id: AccountId) -> Result<Outcome, LedgerError> {
+        if self.loaded.altered.contains(&id) {
+            return Err(LedgerError::HistoryAltered);
+        }
         let account = self.loaded.accounts.get_mut(&id).ok_or(LedgerError::NoSuchAccount)?;
         for reference in references_of(submission) {
             if let Some((owner, first)) = self.loaded.references.get(&reference) {

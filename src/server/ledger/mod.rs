@@ -166,6 +166,10 @@ pub enum LedgerError {
     /// There is no such account.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// Somebody without the key of the chain has cut off or added to its history; it takes no changes until that is
+    /// cleared up.
+    #[error("the history of the account is not as it was written; `scrip reconcile` says more")]
+    HistoryAltered,
     /// Too many are waiting; come back in a second.
     #[error("the ledger is busy")]
     Busy,

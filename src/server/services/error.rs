@@ -95,6 +95,7 @@ impl From<LedgerError> for ServiceError {
             LedgerError::AddressTaken => Self::AddressTaken,
             LedgerError::OrderSettled | LedgerError::NoSuchAccount => Self::NotFound,
             LedgerError::Busy | LedgerError::Stopped => Self::Busy,
+            LedgerError::HistoryAltered => Self::Internal(error.to_string()),
             LedgerError::Unavailable => Self::Unavailable(None),
         }
     }

@@ -5,9 +5,11 @@
 //! statement as a constant with the why above it, and its function, in `sql/`; a case in
 //! `tests/store_contract.rs`, which is written against the traits and runs on both databases.
 
+mod chain;
 mod database;
 mod sql;
 
+pub use chain::{ChainKey, Head, Link};
 pub use database::DatabaseUrl;
 pub use sql::SqlStore;
 
@@ -21,7 +23,7 @@ use crate::domain::{
     Timestamp, Transaction, TransactionType, UserId,
 };
 use async_trait::async_trait;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum StoreError {
     /// A row holds what this program never writes.
     #[error("the database holds an impossible value: {0}")]
     Corrupt(String),
+    /// The store was opened without the key of the chain, so it can only be read.
+    #[error("the key of the chain of history was not given")]
+    NoChainKey,
 }
 
 /// What a store function returns.
@@ -146,6 +151,9 @@ pub struct Wanted {
 pub struct Loaded {
     /// The accounts that exist.
     pub accounts: HashMap<AccountId, Account>,
+    /// Accounts whose history was cut off or added to by somebody without the key of the chain. What is written now
+    /// would hide that, so they take no changes.
+    pub altered: HashSet<AccountId>,
     /// The keys that were used.
     pub answers: HashMap<(AccountId, IdempotencyKey), StoredAnswer>,
     /// The references that were granted, and where.
@@ -472,6 +480,15 @@ pub struct Books {
     pub totals: Totals,
     /// One sentence for each thing that does not fit.
     pub flaws: Vec<String>,
+}
+
+/// What a new chain of history begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChainRenewal {
+    /// How many accounts.
+    pub accounts: i64,
+    /// How many rows of their history.
+    pub rows: i64,
 }
 
 /// Both sides of the equation: granted + restored = remaining + consumed - refunded + expired + taken back.

@@ -300,14 +300,14 @@ impl StoreError {
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) => false,
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => false,
         }
     }
 
     fn database_code(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) => None,
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => None,
         }
     }
 }

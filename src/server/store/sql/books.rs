@@ -1,5 +1,7 @@
 //! The proof of the books: every balance recomputed from history, in SQL, and compared.
 
+use super::chain;
+use crate::server::store::chain::ChainKey;
 use crate::server::store::database::Transaction;
 use crate::server::store::{Books, StoreResult, Totals};
 
@@ -21,9 +23,9 @@ macro_rules! with_equation {
                     sum(CASE WHEN cause = 'adjust' AND amount < 0 THEN -amount ELSE 0 END) AS adjusted
                 FROM transactions GROUP BY account_id
             ), refunds AS (
-                SELECT t.account_id, sum(d.amount) AS refunded
-                FROM transactions t JOIN draws d ON d.account_id = t.account_id AND d.seq = t.seq
-                WHERE t.cause = 'refund' AND d.grant_id <> d.seq GROUP BY t.account_id
+                SELECT t.account_id, sum(CAST(part.value ->> 1 AS BIGINT)) AS refunded
+                FROM transactions t CROSS JOIN json_each(t.draws) part
+                WHERE t.cause = 'refund' AND CAST(part.value ->> 0 AS BIGINT) <> t.seq GROUP BY t.account_id
             ), sides AS (
                 SELECT a.id AS account_id, a.debt, coalesce(i.granted, 0) AS granted,
                     coalesce(i.restored, 0) AS restored, coalesce(i.remaining, 0) AS remaining,
@@ -33,6 +35,20 @@ macro_rules! with_equation {
                     coalesce(r.refunded, 0) AS refunded
                 FROM accounts a LEFT JOIN issued i ON i.account_id = a.id LEFT JOIN moved m ON m.account_id = a.id
                 LEFT JOIN refunds r ON r.account_id = a.id
+            ) ",
+            $rest
+        )
+    };
+}
+
+/// All draws of all rows of history, one by one.
+macro_rules! with_draws {
+    ($rest:literal) => {
+        concat!(
+            "WITH draws AS (
+                SELECT t.account_id, t.seq, CAST(part.value ->> 0 AS BIGINT) AS grant_id,
+                    CAST(part.value ->> 1 AS BIGINT) AS amount
+                FROM transactions t CROSS JOIN json_each(t.draws) part
             ) ",
             $rest
         )
@@ -52,7 +68,7 @@ const TOTALS: &str = with_equation!(
 );
 
 /// Each statement finds what does not fit, as a sentence; in sound books each finds nothing.
-const PROOFS: [&str; 11] = [
+const PROOFS: [&str; 12] = [
     // Granted + restored = remaining + consumed - refunded + expired + taken back.
     with_equation!(
         "SELECT 'account ' || account_id || ': ' || granted || ' granted and ' || restored || ' restored, but '
@@ -93,20 +109,32 @@ const PROOFS: [&str; 11] = [
     "SELECT 'account ' || a.id || ': it has reached number ' || a.last_seq || ', its history ' || t.seq AS flaw
      FROM accounts a JOIN transactions t ON t.account_id = a.id WHERE t.seq > a.last_seq",
     // What was drawn from a grant, its own opening among it, is what remains of it.
-    "SELECT 'account ' || g.account_id || ', grant ' || g.id || ': ' || g.remaining || ' remain, its draws leave '
+    with_draws!(
+        "SELECT 'account ' || g.account_id || ', grant ' || g.id || ': ' || g.remaining || ' remain, its draws leave '
         || coalesce(sum(d.amount), 0) AS flaw
      FROM grants g LEFT JOIN draws d ON d.account_id = g.account_id AND d.grant_id = g.id
-     GROUP BY g.account_id, g.id, g.remaining HAVING g.remaining <> coalesce(sum(d.amount), 0)",
+     GROUP BY g.account_id, g.id, g.remaining HAVING g.remaining <> coalesce(sum(d.amount), 0)"
+    ),
+    // Nothing was drawn from a grant that is not there.
+    with_draws!(
+        "SELECT 'account ' || d.account_id || ', row ' || d.seq || ': it draws on grant ' || d.grant_id
+        || ', which is not there' AS flaw
+     FROM draws d WHERE NOT EXISTS (SELECT 1 FROM grants g WHERE g.account_id = d.account_id AND g.id = d.grant_id)"
+    ),
     // A grant was opened by the row of its own number, with all of its amount.
-    "SELECT 'account ' || g.account_id || ', grant ' || g.id || ': it has ' || g.amount || ', the row that opened it '
+    with_draws!(
+        "SELECT 'account ' || g.account_id || ', grant ' || g.id || ': it has ' || g.amount || ', the row that opened it '
         || coalesce(d.amount, 0) AS flaw
      FROM grants g LEFT JOIN draws d ON d.account_id = g.account_id AND d.seq = g.id AND d.grant_id = g.id
-     WHERE g.amount <> coalesce(d.amount, 0)",
+     WHERE g.amount <> coalesce(d.amount, 0)"
+    ),
     // The draws of a transaction add up to its amount.
-    "SELECT 'account ' || t.account_id || ', row ' || t.seq || ': it moved ' || t.amount || ', its draws '
+    with_draws!(
+        "SELECT 'account ' || t.account_id || ', row ' || t.seq || ': it moved ' || t.amount || ', its draws '
         || coalesce(sum(d.amount), 0) AS flaw
      FROM transactions t LEFT JOIN draws d ON d.account_id = t.account_id AND d.seq = t.seq
-     GROUP BY t.account_id, t.seq, t.amount HAVING t.amount <> coalesce(sum(d.amount), 0)",
+     GROUP BY t.account_id, t.seq, t.amount HAVING t.amount <> coalesce(sum(d.amount), 0)"
+    ),
     // What pending holds reserve on a grant is what it has on hold.
     "SELECT 'account ' || g.account_id || ', grant ' || g.id || ': ' || g.held || ' held, its pending holds reserve '
         || coalesce(p.reserved, 0) AS flaw
@@ -119,13 +147,14 @@ const PROOFS: [&str; 11] = [
 ];
 
 /// Checks every account.
-pub(super) async fn check(snapshot: &mut Transaction) -> StoreResult<Books> {
+pub(super) async fn check(snapshot: &mut Transaction, key: &ChainKey) -> StoreResult<Books> {
     let mut books = read_totals(snapshot).await?;
     for proof in PROOFS {
         for row in snapshot.fetch_all(proof, &[]).await? {
             books.flaws.push(row.text("flaw")?.to_owned());
         }
     }
+    books.flaws.extend(chain::check(snapshot, key).await?);
     Ok(books)
 }
 

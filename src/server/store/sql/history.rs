@@ -2,7 +2,7 @@
 
 use super::{SqlStore, rows};
 use crate::domain::journal::Draw;
-use crate::domain::{AccountId, FeatureId, GrantId, Seq, Source, Timestamp};
+use crate::domain::{AccountId, FeatureId, GrantId, Seq, Source, Timestamp, Transaction};
 use crate::server::store::database::{Row, Value};
 use crate::server::store::{AuditEntry, History, HistoryEntry, HistoryFilter, HistoryQuery, StoreResult};
 use async_trait::async_trait;
@@ -12,17 +12,11 @@ use std::collections::HashMap;
 /// parameter's type.
 const LIST_TRANSACTIONS: &str = "
     SELECT seq, type, cause, amount, balance_after, debt_after, feature, units, rate_version, description, actor,
-        metadata, hold_id, refund_of, created_at
+        metadata, hold_id, refund_of, created_at, draws
     FROM transactions
     WHERE account_id = $1 AND seq < $2 AND type = coalesce($3, type)
         AND coalesce(feature, '') = coalesce($4, feature, '') AND created_at >= $5 AND created_at < $6
     ORDER BY seq DESC LIMIT $7";
-
-const LIST_DRAWS: &str = "
-    SELECT d.seq, d.grant_id, d.amount, g.source, g.expires_at
-    FROM draws d JOIN grants g ON g.account_id = d.account_id AND g.id = d.grant_id
-    WHERE d.account_id = $1 AND d.seq BETWEEN $2 AND $3
-    ORDER BY d.seq, d.position";
 
 /// A captured hold stands in the history as the transaction that it became.
 const LIST_HOLDS: &str = "
@@ -33,7 +27,7 @@ const LIST_HOLDS: &str = "
         AND coalesce(feature, '') = coalesce($3, feature, '') AND created_at >= $4 AND created_at < $5
     ORDER BY id DESC LIMIT $6";
 
-/// The sources and ends of the grants that a page of holds names.
+/// The sources and ends of the grants that a page of history names.
 const LIST_GRANTS: &str = "
     SELECT id, source, expires_at FROM grants
     WHERE account_id = $1 AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($2))";
@@ -96,28 +90,18 @@ impl SqlStore {
         let (before, feature, from, to) = bounds(query);
         let values = [account.into(), before, kind.into(), feature, from, to, query.limit.into()];
         let found = self.database.fetch_all(LIST_TRANSACTIONS, &values).await?;
-        let mut transactions = found.iter().map(rows::transaction).collect::<StoreResult<Vec<_>>>()?;
-        if let (Some(newest), Some(oldest)) = (transactions.first(), transactions.last()) {
-            let mut draws = self.list_draws(account, oldest.seq, newest.seq).await?;
-            for row in &mut transactions {
-                row.draws = draws.remove(&row.seq).unwrap_or_default();
-            }
-        }
-        Ok(transactions.into_iter().map(|row| HistoryEntry::Transaction(Box::new(row))).collect())
-    }
-
-    async fn list_draws(&self, account: AccountId, from: Seq, to: Seq) -> StoreResult<HashMap<Seq, Vec<Draw>>> {
-        let mut draws: HashMap<Seq, Vec<Draw>> = HashMap::new();
-        for row in self.database.fetch_all(LIST_DRAWS, &[account.into(), from.0.into(), to.0.into()]).await? {
-            let draw = Draw {
-                grant: GrantId(Seq(row.integer("grant_id")?)),
-                source: rows::expected(Source::parse(row.text("source")?), "source")?,
-                amount: row.integer("amount")?,
-                expires_at: rows::optional_moment(&row, "expires_at")?,
-            };
-            draws.entry(Seq(row.integer("seq")?)).or_default().push(draw);
-        }
-        Ok(draws)
+        let pairs = found.iter().map(rows::draws).collect::<StoreResult<Vec<_>>>()?;
+        let named: Vec<GrantId> = pairs.iter().flatten().map(|(grant, _)| *grant).collect();
+        let grants = self.list_grants(account, &named).await?;
+        let with_draws = |(row, pairs): (&Row, Vec<(GrantId, i64)>)| {
+            let draws = pairs.into_iter().map(|(grant, amount)| {
+                let (source, expires_at) = rows::expected(grants.get(&grant).copied(), "draw")?;
+                Ok(Draw { grant, source, amount, expires_at })
+            });
+            let transaction = Transaction { draws: draws.collect::<StoreResult<_>>()?, ..rows::transaction(row)? };
+            Ok(HistoryEntry::Transaction(Box::new(transaction)))
+        };
+        found.iter().zip(pairs).map(with_draws).collect()
     }
 
     async fn list_holds(&self, account: AccountId, query: &HistoryQuery) -> StoreResult<Vec<HistoryEntry>> {

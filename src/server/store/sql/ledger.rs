@@ -4,11 +4,14 @@ use super::load::to_json;
 use super::{SqlStore, books, load, rows, save};
 use crate::domain::account::Account;
 use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, OrderId, PlanId, Seq, Timestamp};
+use crate::server::store::chain::{ChainKey, Head};
 use crate::server::store::database::Transaction;
 use crate::server::store::{
-    BalanceChange, Batch, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreResult, StoredAnswer, Wanted,
+    BalanceChange, Batch, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreError, StoreResult,
+    StoredAnswer, Wanted,
 };
 use async_trait::async_trait;
+use std::collections::HashMap;
 use tokio::sync::broadcast;
 
 /// Decides a sign-up: no row comes back where the address is taken.
@@ -16,7 +19,8 @@ const INSERT_USER: &str = "
     INSERT INTO users (public_id, email, name, password_hash, role, created_at) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT DO NOTHING RETURNING id";
 
-const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id) VALUES ($1)";
+/// With the head of a history without rows.
+const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id, chain_code, chain_seal) VALUES ($1, $2, $3)";
 
 /// Decides a payment: only the first finds the order pending. A declined one may be tried again.
 const PAY_ORDER: &str = "
@@ -49,7 +53,12 @@ const LIST_RESET_GRANTS: &str = "
     SELECT account_id, id FROM grants
     WHERE source = 'monthly' AND substr(reference, 1, length($1)) = $1 ORDER BY account_id, id";
 
-struct SqlLedgerTransaction(Transaction);
+struct SqlLedgerTransaction {
+    inner: Transaction,
+    chain_key: ChainKey,
+    /// Of the accounts that were loaded.
+    heads: HashMap<AccountId, Head>,
+}
 
 #[async_trait]
 impl LedgerStore for SqlStore {
@@ -58,17 +67,20 @@ impl LedgerStore for SqlStore {
     }
 
     async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>> {
-        Ok(Box::new(SqlLedgerTransaction(self.database.begin().await?)))
+        let chain_key = self.chain_key.clone().ok_or(StoreError::NoChainKey)?;
+        let inner = self.database.begin().await?;
+        Ok(Box::new(SqlLedgerTransaction { inner, chain_key, heads: HashMap::new() }))
     }
 
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
         let mut snapshot = self.database.begin_snapshot().await?;
         let wanted = Wanted { accounts: vec![account], ..Wanted::default() };
-        Ok(load::load(&mut snapshot, &wanted).await?.accounts.remove(&account))
+        Ok(load::load(&mut snapshot, &wanted).await?.0.accounts.remove(&account))
     }
 
     async fn check_books(&self) -> StoreResult<Books> {
-        books::check(&mut self.database.begin_snapshot().await?).await
+        let key = self.chain_key.as_ref().ok_or(StoreError::NoChainKey)?;
+        books::check(&mut self.database.begin_snapshot().await?, key).await
     }
 
     async fn list_due_accounts(
@@ -116,9 +128,11 @@ impl LedgerTransaction for SqlLedgerTransaction {
             user.role.as_str().into(),
             user.created_at.into(),
         ];
-        let Some(row) = self.0.fetch_optional(INSERT_USER, &values).await? else { return Ok(None) };
+        let Some(row) = self.inner.fetch_optional(INSERT_USER, &values).await? else { return Ok(None) };
         let id = AccountId(row.integer("id")?);
-        self.0.execute(INSERT_ACCOUNT, &[id.into()]).await?;
+        let head = Head::default();
+        let seal = self.chain_key.seal(id, &head);
+        self.inner.execute(INSERT_ACCOUNT, &[id.into(), (&head.code).into(), (&seal).into()]).await?;
         Ok(Some(id))
     }
 
@@ -128,26 +142,36 @@ impl LedgerTransaction for SqlLedgerTransaction {
         key: &IdempotencyKey,
     ) -> StoreResult<Option<StoredAnswer>> {
         let values = [api_key.as_str().into(), key.as_str().into()];
-        let found = self.0.fetch_optional(FIND_SERVICE_ANSWER, &values).await?;
+        let found = self.inner.fetch_optional(FIND_SERVICE_ANSWER, &values).await?;
         found.as_ref().map(rows::answer).transpose()
     }
 
     async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool> {
-        Ok(self.0.execute(PAY_ORDER, &[order.as_str().into(), account.into(), now.into()]).await? == 1)
+        Ok(self.inner.execute(PAY_ORDER, &[order.as_str().into(), account.into(), now.into()]).await? == 1)
     }
 
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded> {
-        if self.0.needs_row_locks() && !wanted.accounts.is_empty() {
-            self.0.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
+        if self.inner.needs_row_locks() && !wanted.accounts.is_empty() {
+            self.inner.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
         }
-        load::load(&mut self.0, wanted).await
+        let (mut loaded, heads) = load::load(&mut self.inner, wanted).await?;
+        for (account, (head, seal)) in heads {
+            if self.chain_key.seal(account, &head) == seal {
+                self.heads.insert(account, head);
+            } else {
+                tracing::error!(account = account.0, "the head of its history is not as it was written");
+                loaded.accounts.remove(&account);
+                loaded.altered.insert(account);
+            }
+        }
+        Ok(loaded)
     }
 
     async fn save(&mut self, batch: &Batch<'_>) -> StoreResult<()> {
-        save::save(&mut self.0, batch).await
+        save::save(&mut self.inner, batch, &self.chain_key, &mut self.heads).await
     }
 
     async fn commit(self: Box<Self>) -> StoreResult<()> {
-        self.0.commit().await
+        self.inner.commit().await
     }
 }

@@ -4,13 +4,15 @@
 use super::rows::{self, account_id};
 use crate::domain::account::{Account, Allowance, Charge, Grant, Hold, PastReset, Snapshot};
 use crate::domain::{AccountId, Credits, GrantId, IdempotencyKey, Seq, Source};
+use crate::server::store::chain::Head;
 use crate::server::store::database::{Row, Transaction};
 use crate::server::store::{Loaded, StoreError, StoreResult, StoredAnswer, Wanted};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const LOAD_ACCOUNTS: &str = "
-    SELECT a.id AS account_id, a.last_seq, a.debt, l.plan, l.reference, l.credits_per_month, l.anchor, l.next_month
+    SELECT a.id AS account_id, a.last_seq, a.debt, a.chain_rows, a.chain_code, a.chain_seal, l.plan,
+        l.reference, l.credits_per_month, l.anchor, l.next_month
     FROM accounts a LEFT JOIN allowances l ON l.account_id = a.id
     WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
 
@@ -25,8 +27,9 @@ const LOAD_SPENT_GRANTS: &str = "
     SELECT DISTINCT g.account_id, g.id, g.source, g.reference, g.amount, g.remaining, g.held,
         g.expired, g.clawed_back, g.expires_at, g.created_at
     FROM json_each($1) want
-    JOIN draws d ON d.account_id = CAST(want.value ->> 0 AS BIGINT) AND d.seq = CAST(want.value ->> 1 AS BIGINT)
-    JOIN grants g ON g.account_id = d.account_id AND g.id = d.grant_id AND g.remaining = 0";
+    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+    CROSS JOIN json_each(t.draws) part
+    JOIN grants g ON g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT) AND g.remaining = 0";
 
 const LOAD_PENDING_HOLDS: &str = "
     SELECT account_id, id, amount, status, captured, feature, units, rate_version, description, actor, metadata,
@@ -42,37 +45,21 @@ const LOAD_SETTLED_HOLDS: &str = "
     WHERE h.status <> 'pending'";
 
 const LOAD_CHARGES: &str = "
-    SELECT DISTINCT t.account_id, t.seq, t.feature, t.units, t.rate_version,
+    SELECT DISTINCT t.account_id, t.seq, t.feature, t.units, t.rate_version, t.draws,
         (SELECT CAST(coalesce(sum(r.amount), 0) AS BIGINT) FROM transactions r
             WHERE r.account_id = t.account_id AND r.refund_of = t.seq) AS refunded
     FROM json_each($1) want
     JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
     WHERE t.cause IN ('charge', 'capture')";
 
-/// Only what was taken: whoever names a grant's or a refund's own row is told that it is no charge.
-const LOAD_CHARGE_DRAWS: &str = "
-    SELECT DISTINCT d.account_id, d.seq, d.position, d.grant_id, -d.amount AS taken
-    FROM json_each($1) want
-    JOIN draws d ON d.account_id = CAST(want.value ->> 0 AS BIGINT) AND d.seq = CAST(want.value ->> 1 AS BIGINT)
-    WHERE d.amount < 0
-    ORDER BY d.account_id, d.seq, d.position";
-
-/// Grants that were opened by a reset.
+/// Grants that were opened by a reset. What it ended stands in the row right before.
 const LOAD_RESETS: &str = "
-    SELECT DISTINCT t.account_id, t.seq
+    SELECT DISTINCT t.account_id, t.seq, e.draws
     FROM json_each($1) want
     JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+    LEFT JOIN transactions e ON e.account_id = t.account_id AND e.seq = t.seq - 1 AND e.cause = 'reset'
+        AND e.type = 'expiry'
     WHERE t.cause = 'reset' AND t.type = 'credit'";
-
-/// What a reset ended stands in the row right before the one that opened its grant.
-const LOAD_RESET_DRAWS: &str = "
-    SELECT DISTINCT d.account_id, d.seq + 1 AS seq, d.position, d.grant_id, -d.amount AS taken
-    FROM json_each($1) want
-    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT)
-        AND t.seq = CAST(want.value ->> 1 AS BIGINT) - 1
-    JOIN draws d ON d.account_id = t.account_id AND d.seq = t.seq
-    WHERE t.cause = 'reset' AND t.type = 'expiry'
-    ORDER BY d.account_id, 2, d.position";
 
 const LOAD_ANSWERS: &str = "
     SELECT k.account_id, k.key, k.fingerprint, k.answer
@@ -84,26 +71,30 @@ const LOAD_REFERENCES: &str = "
     FROM json_each($1) want
     JOIN grants g ON g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
 
+/// The head of each account's history, and the seal that shows that it is true.
+pub(super) type Heads = HashMap<AccountId, (Head, String)>;
+
 /// Loads what a batch wants; what is not there is left out.
-pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<Loaded> {
+pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<(Loaded, Heads)> {
     let mut parts = Parts::default();
     let accounts = query_all(transaction, LOAD_ACCOUNTS, &wanted.accounts).await?;
     parts.take_grants(&query_all(transaction, LOAD_OPEN_GRANTS, &wanted.accounts).await?)?;
     parts.take_holds(&query_all(transaction, LOAD_PENDING_HOLDS, &wanted.accounts).await?)?;
     parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &wanted.holds).await?)?;
     parts.take_grants(&query_all(transaction, LOAD_SPENT_GRANTS, &rows_that_move_grants(wanted)).await?)?;
-    let charges = query_all(transaction, LOAD_CHARGES, &wanted.charges).await?;
-    parts.take_charges(&charges, &query_all(transaction, LOAD_CHARGE_DRAWS, &wanted.charges).await?)?;
-    let resets = query_all(transaction, LOAD_RESETS, &wanted.resets).await?;
-    parts.take_resets(&resets, &query_all(transaction, LOAD_RESET_DRAWS, &wanted.resets).await?)?;
+    parts.take_charges(&query_all(transaction, LOAD_CHARGES, &wanted.charges).await?)?;
+    parts.take_resets(&query_all(transaction, LOAD_RESETS, &wanted.resets).await?)?;
+    let heads = accounts.iter().map(head).collect::<StoreResult<_>>()?;
     let accounts = accounts.iter().map(|row| parts.assemble(row)).collect::<StoreResult<_>>()?;
     let answers = query_all(transaction, LOAD_ANSWERS, &wanted.keys).await?;
     let references = query_all(transaction, LOAD_REFERENCES, &wanted.references).await?;
-    Ok(Loaded {
+    let loaded = Loaded {
         accounts,
+        altered: HashSet::new(),
         answers: answers.iter().map(answer).collect::<StoreResult<_>>()?,
         references: references.iter().map(reference).collect::<StoreResult<_>>()?,
-    })
+    };
+    Ok((loaded, heads))
 }
 
 /// The rows of history whose grants are wanted. A grant was opened by the row of its own number; what a
@@ -140,16 +131,15 @@ struct Parts {
     resets: HashMap<AccountId, Vec<PastReset>>,
 }
 
-/// What rows of history took from which grant, by row.
-type DrawsByRow = HashMap<(AccountId, Seq), Vec<(GrantId, Credits)>>;
+/// What a row of history took from which grant.
+fn taken(row: &Row) -> StoreResult<Vec<(GrantId, Credits)>> {
+    let draws = if row.optional_text("draws")?.is_some() { rows::draws(row)? } else { Vec::new() };
+    draws.into_iter().map(|(grant, amount)| Ok((grant, rows::credits(-amount)?))).collect()
+}
 
-fn draws_by_row(rows: &[Row]) -> StoreResult<DrawsByRow> {
-    let mut draws = DrawsByRow::new();
-    for row in rows {
-        let draw = (GrantId(Seq(row.integer("grant_id")?)), rows::credits(row.integer("taken")?)?);
-        draws.entry((account_id(row)?, Seq(row.integer("seq")?))).or_default().push(draw);
-    }
-    Ok(draws)
+fn head(row: &Row) -> StoreResult<(AccountId, (Head, String))> {
+    let head = Head { rows: row.integer("chain_rows")?, code: row.text("chain_code")?.to_owned() };
+    Ok((account_id(row)?, (head, row.text("chain_seal")?.to_owned())))
 }
 
 impl Parts {
@@ -167,27 +157,23 @@ impl Parts {
         Ok(())
     }
 
-    fn take_charges(&mut self, rows: &[Row], draw_rows: &[Row]) -> StoreResult<()> {
-        let mut draws = draws_by_row(draw_rows)?;
+    fn take_charges(&mut self, rows: &[Row]) -> StoreResult<()> {
         for row in rows {
-            let (account, seq) = (account_id(row)?, Seq(row.integer("seq")?));
             let charge = Charge {
-                seq,
+                seq: Seq(row.integer("seq")?),
                 usage: rows::usage(row)?,
-                draws: draws.remove(&(account, seq)).unwrap_or_default(),
+                draws: taken(row)?,
                 refunded: rows::credits(row.integer("refunded")?)?,
             };
-            self.charges.entry(account).or_default().push(charge);
+            self.charges.entry(account_id(row)?).or_default().push(charge);
         }
         Ok(())
     }
 
-    fn take_resets(&mut self, rows: &[Row], draw_rows: &[Row]) -> StoreResult<()> {
-        let mut draws = draws_by_row(draw_rows)?;
+    fn take_resets(&mut self, rows: &[Row]) -> StoreResult<()> {
         for row in rows {
-            let (account, seq) = (account_id(row)?, Seq(row.integer("seq")?));
-            let ended = draws.remove(&(account, seq)).unwrap_or_default();
-            self.resets.entry(account).or_default().push(PastReset { grant: GrantId(seq), ended });
+            let reset = PastReset { grant: GrantId(Seq(row.integer("seq")?)), ended: taken(row)? };
+            self.resets.entry(account_id(row)?).or_default().push(reset);
         }
         Ok(())
     }

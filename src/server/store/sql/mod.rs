@@ -2,6 +2,7 @@
 
 mod access;
 mod books;
+mod chain;
 mod changes;
 mod creations;
 mod history;
@@ -12,6 +13,7 @@ mod rows;
 mod save;
 mod shop;
 
+use crate::server::store::chain::ChainKey;
 use crate::server::store::database::{Database, DatabaseUrl};
 use crate::server::store::{Store, StoreResult};
 use changes::Feed;
@@ -21,6 +23,8 @@ use changes::Feed;
 pub struct SqlStore {
     database: Database,
     feed: Feed,
+    /// Without it nothing of the ledger can be changed or proved.
+    chain_key: Option<ChainKey>,
 }
 
 impl SqlStore {
@@ -32,7 +36,7 @@ impl SqlStore {
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let database = Database::open(url).await?;
         let feed = Feed::start(database.notifications()).await?;
-        Ok(Self { database, feed })
+        Ok(Self { database, feed, chain_key: None })
     }
 
     /// Closes all connections; what was committed stays.

@@ -85,6 +85,11 @@ pub(super) fn hold(row: &Row) -> StoreResult<Hold> {
     })
 }
 
+/// Which grants a row of history moved, and how much of each.
+pub(super) fn draws(row: &Row) -> StoreResult<Vec<(GrantId, i64)>> {
+    expected(serde_json::from_str(row.text("draws")?).ok(), "draws")
+}
+
 /// A row of history, its draws still to come.
 pub(super) fn transaction(row: &Row) -> StoreResult<Transaction> {
     let amount = row.integer("amount")?;

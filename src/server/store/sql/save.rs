@@ -3,10 +3,12 @@
 
 use super::load::to_json;
 use crate::domain::account::{Account, Grant, Hold};
-use crate::domain::{AccountId, Credits, Metadata, Seq, Timestamp, Transaction};
+use crate::domain::{AccountId, Credits, HoldId, Metadata, Seq, Timestamp, Transaction};
+use crate::server::store::chain::{ChainKey, Head, Link};
 use crate::server::store::database::Transaction as DatabaseTransaction;
-use crate::server::store::{AuditEntry, Batch, StoreResult};
+use crate::server::store::{AuditEntry, Batch, StoreError, StoreResult};
 use serde::Serialize;
+use std::collections::HashMap;
 
 const INSERT_GRANTS: &str = "
     INSERT INTO grants (account_id, id, source, reference, amount, remaining, held, expired, clawed_back,
@@ -40,21 +42,19 @@ const UPDATE_HOLDS: &str = "
 
 const INSERT_TRANSACTIONS: &str = "
     INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, feature, units,
-        rate_version, description, actor, metadata, hold_id, refund_of, created_at)
+        rate_version, description, actor, metadata, hold_id, refund_of, created_at, draws, code)
     SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3,
         CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT), value ->> 7,
         CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, value ->> 12,
-        CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT)
+        CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), value ->> 16,
+        value ->> 17
     FROM json_each($1)";
-
-const INSERT_DRAWS: &str = "
-    INSERT INTO draws (account_id, seq, position, grant_id, amount, created_at)
-    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT),
-        CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT) FROM json_each($1)";
 
 const UPDATE_ACCOUNTS: &str = "
     UPDATE accounts SET balance = CAST(change.value ->> 1 AS BIGINT), held = CAST(change.value ->> 2 AS BIGINT),
-        debt = CAST(change.value ->> 3 AS BIGINT), last_seq = CAST(change.value ->> 4 AS BIGINT)
+        debt = CAST(change.value ->> 3 AS BIGINT), last_seq = CAST(change.value ->> 4 AS BIGINT),
+        chain_rows = CAST(change.value ->> 5 AS BIGINT), chain_code = change.value ->> 6,
+        chain_seal = change.value ->> 7
     FROM json_each($1) change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)";
 
 /// `WHERE true` keeps SQLite's parser from taking ON for a join's (sqlite.org/lang_upsert.html).
@@ -82,25 +82,38 @@ const INSERT_AUDIT: &str = "
         CAST(value ->> 5 AS BIGINT) FROM json_each($1)";
 
 /// Saves all that a batch changed.
-pub(super) async fn save(transaction: &mut DatabaseTransaction, batch: &Batch<'_>) -> StoreResult<()> {
+///
+/// # Errors
+/// Where the database refuses it, or an account was not loaded before.
+pub(super) async fn save(
+    transaction: &mut DatabaseTransaction,
+    batch: &Batch<'_>,
+    key: &ChainKey,
+    heads: &mut HashMap<AccountId, Head>,
+) -> StoreResult<()> {
     let changed = || batch.accounts.iter().filter(|account| account.is_changed());
     let (new_grants, old_grants): (Vec<_>, Vec<_>) =
         changed().flat_map(|account| changed_grants(account)).partition(|(account, grant)| account.is_new(grant.id.0));
     let (new_holds, old_holds): (Vec<_>, Vec<_>) =
         changed().flat_map(|account| changed_holds(account)).partition(|(account, hold)| account.is_new(hold.id.0));
-    let rows: Vec<_> =
-        changed().flat_map(|account| account.changes().transactions.iter().map(|row| (account.id(), row))).collect();
+    let mut accounts = Vec::new();
+    let mut rows = Vec::new();
+    for account in changed() {
+        let head = heads.get_mut(&account.id()).ok_or_else(|| StoreError::Corrupt("head of a history".to_owned()))?;
+        for row in &account.changes().transactions {
+            rows.push(transaction_columns(account.id(), row, key, head)?);
+        }
+        accounts.push(account_columns(account, head, key.seal(account.id(), head)));
+    }
 
-    write(transaction, UPDATE_ACCOUNTS, changed().map(|account| account_columns(account))).await?;
+    write(transaction, UPDATE_ACCOUNTS, accounts).await?;
     write(transaction, INSERT_GRANTS, new_grants.iter().map(|(account, grant)| new_grant(account.id(), grant))).await?;
     write(transaction, UPDATE_GRANTS, old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)))
         .await?;
     let new_holds = new_holds.iter().map(|(account, hold)| new_hold(account.id(), hold));
     write(transaction, INSERT_HOLDS, new_holds.collect::<StoreResult<Vec<_>>>()?).await?;
     write(transaction, UPDATE_HOLDS, old_holds.iter().map(|(account, hold)| hold_columns(account.id(), hold))).await?;
-    write(transaction, INSERT_TRANSACTIONS, rows.iter().map(|(account, row)| transaction_columns(*account, row)))
-        .await?;
-    write(transaction, INSERT_DRAWS, rows.iter().flat_map(|(account, row)| draw_columns(*account, row))).await?;
+    write(transaction, INSERT_TRANSACTIONS, rows).await?;
     let allowances = changed().filter(|account| account.changes().allowance);
     write(transaction, UPSERT_ALLOWANCES, allowances.filter_map(|account| allowance_columns(account))).await?;
     let answers =
@@ -144,8 +157,9 @@ fn changed_holds(account: &Account) -> impl Iterator<Item = (&Account, &Hold)> {
 
 // Each function below gives the columns of its statement, in the statement's order.
 
-fn account_columns(account: &Account) -> (AccountId, Credits, Credits, Credits, Seq) {
-    (account.id(), account.total(), account.held(), account.debt(), account.last_seq())
+fn account_columns(account: &Account, head: &Head, seal: String) -> impl Serialize + use<> {
+    let (total, held, debt) = (account.total(), account.held(), account.debt());
+    (account.id(), total, held, debt, account.last_seq(), head.rows, head.code.clone(), seal)
 }
 
 fn new_grant(account: AccountId, grant: &Grant) -> impl Serialize + '_ {
@@ -194,9 +208,62 @@ fn hold_columns(account: AccountId, hold: &Hold) -> impl Serialize + '_ {
     (account, hold.id, hold.status.as_str(), hold.captured, &hold.reason, hold.settled_at)
 }
 
-fn transaction_columns(account: AccountId, row: &Transaction) -> impl Serialize + '_ {
+/// More columns than serde takes in a tuple.
+#[derive(Serialize)]
+struct TransactionColumns<'a>(
+    AccountId,
+    Seq,
+    &'static str,
+    &'static str,
+    i64,
+    Credits,
+    Credits,
+    Option<&'a str>,
+    Option<u32>,
+    Option<i64>,
+    &'a str,
+    &'a str,
+    Option<String>,
+    Option<HoldId>,
+    Option<Seq>,
+    Timestamp,
+    String,
+    String,
+);
+
+/// The columns of a row of history with its code, by which the head moves on.
+fn transaction_columns<'a>(
+    account: AccountId,
+    row: &'a Transaction,
+    key: &ChainKey,
+    head: &mut Head,
+) -> StoreResult<TransactionColumns<'a>> {
     let usage = row.usage.as_ref();
-    (
+    let feature = usage.map(|usage| usage.feature.as_str());
+    let (units, rate_version) = (usage.map(|usage| usage.units), usage.map(|usage| usage.rate_version));
+    let metadata = row.metadata.as_ref().map(Metadata::to_json);
+    let draws = to_json(&row.draws.iter().map(|draw| (draw.grant, draw.amount)).collect::<Vec<_>>())?;
+    let words = key.words(account, row.seq.0, &row.description, metadata.as_deref());
+    let link = Link {
+        seq: row.seq.0,
+        kind: row.kind.as_str(),
+        cause: row.cause.as_str(),
+        amount: row.amount,
+        balance_after: row.balance_after.get(),
+        debt_after: row.debt_after.get(),
+        feature,
+        units: units.map(i64::from),
+        rate_version,
+        words: &words,
+        actor: &row.actor,
+        hold: row.hold.map(|hold| hold.0.0),
+        refund_of: row.refund_of.map(|charge| charge.0),
+        created_at: row.created_at.millis(),
+        draws: &draws,
+    };
+    head.code = key.link(account, &head.code, &link);
+    head.rows += 1;
+    Ok(TransactionColumns(
         account,
         row.seq,
         row.kind.as_str(),
@@ -204,21 +271,18 @@ fn transaction_columns(account: AccountId, row: &Transaction) -> impl Serialize 
         row.amount,
         row.balance_after,
         row.debt_after,
-        usage.map(|usage| &usage.feature),
-        usage.map(|usage| usage.units),
-        usage.map(|usage| usage.rate_version),
+        feature,
+        units,
+        rate_version,
         &row.description,
         &row.actor,
-        row.metadata.as_ref().map(Metadata::to_json),
+        metadata,
         row.hold,
         row.refund_of,
         row.created_at,
-    )
-}
-
-fn draw_columns(account: AccountId, row: &Transaction) -> impl Iterator<Item = impl Serialize + use<>> + '_ {
-    let (seq, at) = (row.seq, row.created_at);
-    row.draws.iter().enumerate().map(move |(position, draw)| (account, seq, position, draw.grant, draw.amount, at))
+        draws,
+        head.code.clone(),
+    ))
 }
 
 fn allowance_columns(account: &Account) -> Option<impl Serialize + '_> {
