@@ -3,7 +3,7 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev test test-long check unit end2end bench bench-long fmt clean
+.PHONY: help setup build run dev test test-long check unit end2end fuzz bench bench-long fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +20,15 @@ run: build ## build and serve at http://127.0.0.1:3000, data in ./data
 dev: setup ## serve, and build again at each change
 	$(TOOLS) cargo leptos watch
 
-test: ## everything: format, lints, Rust tests, end-to-end
+test: ## everything: format, lints, Rust tests, end-to-end, fuzzing
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory check unit end2end
+	@$(MAKE) --no-print-directory check unit end2end fuzz
 
-test-long: ## what takes longer than half an hour: 500 kills on each database
+test-long: ## what takes longer than half an hour: 500 kills on each database, 10,000 fuzzed requests
 	@scripts/setup.sh test
 	TEST_KILLS=500 $(TOOLS) cargo test --locked --features ssr --test crash
+	$(TOOLS) cargo leptos build
+	TEST_FUZZ_CASES=10000 TEST_FUZZ_SEED=random $(TOOLS) scripts/fuzz.sh
 
 check: # format and lints for both targets; warnings are errors
 	$(TOOLS) cargo fmt --check
@@ -39,6 +41,9 @@ unit: # Rust tests: the core, the writer, the store, HTTP, the command line
 end2end: # Playwright against the built program, with and without JavaScript
 	$(TOOLS) cargo leptos build
 	cd end2end && ../scripts/with-tools.sh npm test --silent --prefix end2end
+
+fuzz: # the machine interface by its own description: any 5xx and any undescribed answer fails
+	$(TOOLS) scripts/fuzz.sh
 
 bench: ## the ledger against plain SQLite and pgbench, on this machine; see docs/benchmarks.md
 	@scripts/setup.sh test

@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 
 LEPTOS_VERSION=0.3.11
 BINARYEN_VERSION=132.0.0
+SCHEMATHESIS_VERSION=4.32.5
 TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/scrip/tools"
 WAY="${SETUP_WAY:-quick}"
 unset SETUP_WAY
@@ -216,6 +217,24 @@ setup_strace() {
     has strace || debian_install strace
 }
 
+# The examples of docs/api.md are run with curl and jq.
+setup_shell_tools() {
+    has curl || debian_install curl
+    has jq || debian_install jq
+}
+
+# Calls the machine interface by its own description (scripts/fuzz.sh).
+setup_schemathesis() {
+    SCHEMATHESIS="$TOOLS/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis"
+    [ -x "$SCHEMATHESIS" ] && return
+    has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || debian_install python3 python3-venv
+    say "installing schemathesis $SCHEMATHESIS_VERSION (half a minute)"
+    local into="$TOOLS/schemathesis-$SCHEMATHESIS_VERSION"
+    rm -rf "$into"
+    python3 -m venv "$into"
+    "$into/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"
+}
+
 # --- For the end-to-end tests -----------------------------------------------------------------------
 
 find_browser() {
@@ -247,6 +266,7 @@ NEED="${1:-build}"
 [ "$NEED" = build ] || [ "$NEED" = test ] || die "usage: scripts/setup.sh build|test"
 started=$SECONDS
 BROWSER=""
+SCHEMATHESIS=""
 say "looking for what building needs (seconds where it is there; some minutes on a bare machine)"
 setup_compiler
 setup_rust
@@ -255,6 +275,8 @@ setup_wasm_opt
 if [ "$NEED" = test ]; then
     setup_postgres
     setup_strace
+    setup_shell_tools
+    setup_schemathesis
     setup_end2end
 fi
 
@@ -263,6 +285,7 @@ mkdir -p target
     [ -n "$TOOLCHAIN" ] && printf 'export RUSTUP_TOOLCHAIN=%q\n' "$TOOLCHAIN"
     [ -n "$DEBIAN_RUST" ] && [ -z "$TOOLCHAIN" ] && printf 'export PATH=/usr/bin:$PATH\n'
     [ -n "$BROWSER" ] && printf 'export BROWSER_PATH=%q\n' "$BROWSER"
+    [ -n "$SCHEMATHESIS" ] && printf 'export SCHEMATHESIS=%q\n' "$SCHEMATHESIS"
     printf 'export PATH=%q:%q:%q:$PATH\n' "$LEPTOS_BIN" "$BINDGEN_BIN" "$WASM_OPT_BIN"
 } > "$ENV_FILE"
 say "ready after $((SECONDS - started)) s"

@@ -3,10 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "rest/input.rs"]
+mod input;
+#[path = "rest/script.rs"]
+mod script;
+#[path = "rest/streams.rs"]
+mod streams;
 
-use common::on_both_databases;
+use common::{Engine, on_both_databases};
 use common::server::{Answer, Program, TestServer, Visitor};
 use reqwest::{Method, StatusCode};
+use scrip::server::store::{Access, DatabaseUrl};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -213,81 +220,6 @@ on_both_databases! {
         server.stop().await;
     }
 
-    async fn amounts_that_are_no_amounts_change_nothing(engine: Engine) {
-        let server = TestServer::start_on(engine).await;
-        let (program, account, path) = account_with(&server, 60).await;
-        let hold = program.post(&format!("{path}/credits/holds"), r#"{"amount":1}"#).await.word("/id");
-        let bad = [
-            "0", "-1", "-9223372036854775808", "9223372036854775807", "9223372036854775808", "9007199254740993", "1.5",
-            "1e3", "\"5\"", "true", "[]", "{}", "1, \"amount\": 2",
-        ];
-        let grant = r#""source":"promotion","reason":"x""#;
-        for amount in bad {
-            for (url, body) in [
-                (format!("{path}/credits/charge"), format!(r#"{{"amount":{amount}}}"#)),
-                (format!("{path}/credits/holds"), format!(r#"{{"amount":{amount}}}"#)),
-                (format!("{path}/credits/holds/{hold}/capture"), format!(r#"{{"amount":{amount}}}"#)),
-                (format!("{path}/grants"), format!(r#"{{"amount":{amount},{grant}}}"#)),
-                (format!("{path}/credits/charge"), format!(r#"{{"feature":"text-to-image","units":{amount}}}"#)),
-            ] {
-                let answer = program.post(&url, &body).await;
-                assert!(answer.status.is_client_error(), "{url} {body}: {answer:?}");
-                assert_eq!(answer.content_type, "application/problem+json", "{url} {body}");
-                assert_eq!(answer.json()["error"], answer.json()["detail"]);
-            }
-        }
-        let null = program.post(&format!("{path}/credits/charge"), r#"{"amount":null}"#).await;
-        assert_eq!((null.status, null.word("/field").as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "feature"));
-        let largest = format!(r#"{{"amount":9007199254740991,{grant}}}"#);
-        let too_large = program.post(&format!("{path}/grants"), &largest).await;
-        assert_eq!(too_large.code(), "balance_too_large");
-        assert_eq!(program.available(&account).await, 59);
-        server.assert_books_balance().await;
-        server.stop().await;
-    }
-
-    async fn bodies_that_cannot_be_read_are_named_and_change_nothing(engine: Engine) {
-        let server = TestServer::start_on(engine).await;
-        let (program, account, path) = account_with(&server, 60).await;
-        let charge = format!("{path}/credits/charge");
-        let long = format!(r#"{{"amount":1,"description":"{}"}}"#, "x".repeat(301));
-        let deep = format!(r#"{{"amount":1,"metadata":{{"a":{}1{}}}}}"#, "[".repeat(500), "]".repeat(500));
-        for (body, status, code) in [
-            ("{", 400, "malformed"),
-            ("", 422, "invalid"),
-            ("null", 422, "invalid"),
-            ("[1]", 422, "invalid"),
-            (r#"{"amount":1} x"#, 400, "malformed"),
-            (r#"{"amount":1,"balance":500}"#, 422, "invalid"),
-            (r#"{"amount":1,"feature":"text-to-image"}"#, 422, "invalid"),
-            (r#"{"feature":"no-such-feature"}"#, 422, "invalid"),
-            (r#"{"feature":"../etc"}"#, 422, "invalid"),
-            (r#"{"units":3}"#, 422, "invalid"),
-            (r#"{"amount":1,"metadata":[1]}"#, 422, "invalid"),
-            (r#"{"amount":1,"description":"two\nlines"}"#, 422, "invalid"),
-            (r#"{"amount":1,"description":"a\u0000b"}"#, 422, "invalid"),
-            (long.as_str(), 422, "invalid"),
-            (deep.as_str(), 400, "malformed"),
-        ] {
-            let answer = program.post(&charge, body).await;
-            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{body}: {}", answer.text);
-        }
-        let nul = program.post(&charge, r#"{"amount":1,"metadata":{"a":"b\u0000c"}}"#).await;
-        assert_eq!(nul.status, StatusCode::CREATED, "{nul:?}");
-        let big = format!(r#"{{"amount":1,"description":"{}"}}"#, "x".repeat(100_000));
-        let too_large = program.post(&charge, &big).await;
-        assert_eq!((too_large.status, too_large.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
-        let key = "k".repeat(256);
-        assert_eq!(program.post_once(&charge, r#"{"amount":1}"#, &key).await.status, StatusCode::BAD_REQUEST);
-        for query in ["limit=0", "limit=201", "limit=x", "cursor=h1", "from=yesterday", "type=gift", "everything=1"] {
-            let answer = program.get(&format!("{path}/credits?{query}")).await;
-            assert!(answer.status.is_client_error(), "{query}: {answer:?}");
-            assert_eq!(answer.content_type, "application/problem+json", "{query}");
-        }
-        assert_eq!(program.available(&account).await, 59);
-        server.stop().await;
-    }
-
     async fn each_caller_may_do_what_is_theirs_and_nothing_else(engine: Engine) {
         let server = TestServer::start_on(engine).await;
         let ann = Visitor::signed_up(&server, "ann@example.com").await;
@@ -356,8 +288,10 @@ on_both_databases! {
             (short.number("/required"), short.number("/available"), short.number("/shortfall"));
         assert_eq!((required, available, shortfall), (100, 60, 40));
         assert_eq!((short.word("/feature").as_str(), short.word("/plans_url").as_str()), ("text-to-image", "/plans"));
-        assert_eq!(short.word("/suggestion/cheapest_pack/id"), "pack-100");
-        assert_eq!(short.word("/suggestion/next_plan/id"), "basic");
+        for start in ["", "/suggestion"] {
+            assert_eq!(short.word(&format!("{start}/cheapest_pack/id")), "pack-100");
+            assert_eq!(short.word(&format!("{start}/next_plan/id")), "basic");
+        }
         assert_eq!(short.number("/status"), 402);
         server.stop().await;
     }
@@ -425,6 +359,84 @@ on_both_databases! {
         assert_eq!(other.code(), "idempotency_key_reused");
         let books = server.assert_books_balance().await;
         assert_eq!((books.accounts, books.totals.granted), (2, 120));
+        server.stop().await;
+    }
+
+    async fn an_administrators_request_is_repeated_like_any_other(engine: Engine) {
+        let server = TestServer::start_on(engine).await;
+        let (program, account, path) = account_with(&server, 60).await;
+        let admin = Visitor::admin(&server).await;
+        let post = async |path: &str, body: &'static str| {
+            let request = admin.client.post(server.url(path)).header("content-type", "application/json").body(body);
+            let answer = request.header("idempotency-key", "once").send().await.unwrap();
+            let replayed = answer.headers().contains_key("idempotent-replayed");
+            (answer.status().as_u16(), replayed, answer.text().await.unwrap())
+        };
+        let grant = r#"{"amount":5,"source":"adjustment","reason":"sorry"}"#;
+        for (url, body) in [
+            ("/api/accounts".to_owned(), r#"{"email":"cy@example.com"}"#),
+            (format!("{path}/grants"), grant),
+        ] {
+            let first = post(&url, body).await;
+            assert_eq!((first.0, first.1), (201, false), "{first:?}");
+            assert_eq!(post(&url, body).await, (201, true, first.2), "{url}");
+        }
+        assert_eq!(post("/api/accounts", r#"{"email":"di@example.com"}"#).await.0, 422);
+        // The same key of a program is another one.
+        let own = program.post_once("/api/accounts", r#"{"email":"di@example.com"}"#, "once").await;
+        assert_eq!(own.status, StatusCode::CREATED);
+        assert_eq!(program.available(&account).await, 65);
+        server.stop().await;
+    }
+
+    async fn a_key_ends_at_its_time_and_its_use_is_noted(engine: Engine) {
+        let server = TestServer::start_on(engine).await;
+        let store = server.open_store().await;
+        let (id, secret) = server.service_key_with("accounts:read,accounts:write").await;
+        let key_of = async || {
+            let keys = store.list_api_keys(None).await.unwrap();
+            keys.into_iter().find(|key| key.id == id).unwrap()
+        };
+        assert_eq!(key_of().await.last_used_at, None);
+        Program::with_key(&server, Some(&secret)).make_account("ann@example.com").await;
+        assert!(key_of().await.last_used_at.is_some());
+        let ended = server.service_key_until("2020-01-01T00:00:00Z").await;
+        let answer = Program::with_key(&server, Some(&ended)).get("/api/accounts/email:ann@example.com/credits").await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "unauthorized"));
+        server.stop().await;
+    }
+
+    async fn a_person_who_calls_too_often_waits_and_a_program_does_not(engine: Engine) {
+        let server = TestServer::start_with(|config| {
+            config.calls_per_second = std::num::NonZeroU32::MIN;
+            if let Engine::Postgres = engine {
+                config.database = DatabaseUrl::Postgres(common::postgres::new_database());
+            }
+        })
+        .await;
+        Visitor::signed_up(&server, "ann@example.com").await;
+        let own = Program::with_key(&server, Some(&server.personal_key("ann@example.com").await));
+        let client = reqwest::Client::new();
+        let mut last = None;
+        for _ in 0..200 {
+            let request = client.get(server.url("/api/credits/balance")).bearer_auth(own.key.as_ref().unwrap());
+            let answer = request.send().await.unwrap();
+            if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+                last = Some(answer);
+                break;
+            }
+            assert_eq!(answer.status(), StatusCode::OK);
+        }
+        let refused = last.expect("200 calls at one a second were let through");
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!(wait >= 1);
+        let problem: Value = refused.json().await.unwrap();
+        assert_eq!(problem["code"], "too_many_calls");
+        let program = Program::service(&server);
+        for _ in 0..50 {
+            let answer = program.get("/api/accounts/email:ann@example.com/credits/balance").await;
+            assert_eq!(answer.status, StatusCode::OK);
+        }
         server.stop().await;
     }
 

@@ -34,16 +34,17 @@ WHEN (new.id <> old.id OR new.hash <> old.hash OR new.account_id IS DISTINCT FRO
     OR new.scopes <> old.scopes OR old.revoked_at IS NOT NULL AND new.revoked_at IS DISTINCT FROM old.revoked_at)
 EXECUTE FUNCTION refuse('of a key only its use and its end may change');
 
--- The answers to requests that make accounts: their idempotency keys belong to the key that called.
+-- The answers to requests that make accounts: their idempotency keys belong to who called, an API key by its id, or an
+-- administrator as `admin-` and their id.
 CREATE TABLE service_requests (
-    api_key_id  TEXT   NOT NULL REFERENCES api_keys (id),
+    caller      TEXT   NOT NULL,
     key         TEXT   NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     -- SHA-256 of the request, in hexadecimal.
     fingerprint TEXT   NOT NULL,
     -- What the caller was told, byte for byte.
     answer      TEXT   NOT NULL,
     created_at  BIGINT NOT NULL,
-    PRIMARY KEY (api_key_id, key)
+    PRIMARY KEY (caller, key)
 );
 
 CREATE TRIGGER service_requests_never_change BEFORE UPDATE ON service_requests FOR EACH ROW

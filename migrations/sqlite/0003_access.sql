@@ -38,20 +38,21 @@ CREATE TRIGGER api_keys_are_not_replaced BEFORE INSERT ON api_keys
 WHEN EXISTS (SELECT 1 FROM api_keys WHERE id = new.id OR hash = new.hash)
 BEGIN SELECT RAISE(ABORT, 'a key is never replaced'); END;
 
--- The answers to requests that make accounts: their idempotency keys belong to the key that called.
+-- The answers to requests that make accounts: their idempotency keys belong to who called, an API key by its id, or an
+-- administrator as `admin-` and their id.
 CREATE TABLE service_requests (
-    api_key_id  TEXT    NOT NULL REFERENCES api_keys (id),
+    caller      TEXT    NOT NULL,
     key         TEXT    NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     -- SHA-256 of the request, in hexadecimal.
     fingerprint TEXT    NOT NULL,
     -- What the caller was told, byte for byte.
     answer      TEXT    NOT NULL,
     created_at  INTEGER NOT NULL,
-    PRIMARY KEY (api_key_id, key)
+    PRIMARY KEY (caller, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER service_requests_are_not_replaced BEFORE INSERT ON service_requests
-WHEN EXISTS (SELECT 1 FROM service_requests WHERE api_key_id = new.api_key_id AND key = new.key)
+WHEN EXISTS (SELECT 1 FROM service_requests WHERE caller = new.caller AND key = new.key)
 BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
 
 CREATE TRIGGER service_requests_never_change BEFORE UPDATE ON service_requests

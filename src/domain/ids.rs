@@ -59,7 +59,7 @@ macro_rules! text_id {
         impl TryFrom<String> for $name {
             type Error = &'static str;
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                Self::parse(&text).ok_or(concat!("not a ", stringify!($name)))
+                Self::parse(&text).ok_or(concat!("it is empty, longer than ", $max, " bytes, or has other characters"))
             }
         }
 

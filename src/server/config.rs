@@ -6,6 +6,7 @@ use crate::domain::identity::Email;
 use crate::server::store::DatabaseUrl;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 /// Where the data lies unless something else is said.
@@ -83,6 +84,14 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_PAYMENTS", global = true)]
     pub payments: Option<Payments>,
 
+    /// Calls of the machine interface that one person's keys and sessions may make in a second, over time; ten times as many at once.
+    #[arg(long, env = "SCRIP_CALLS_PER_SECOND", global = true, default_value = "100", value_name = "N")]
+    pub calls_per_second: NonZeroU32,
+
+    /// The same for each service key. Without it, service keys have no limit.
+    #[arg(long, env = "SCRIP_SERVICE_CALLS_PER_SECOND", global = true, value_name = "N")]
+    pub service_calls_per_second: Option<NonZeroU32>,
+
     /// An administrator that is made at the start where the address is free.
     #[arg(long, env = "SCRIP_ADMIN_EMAIL", global = true, value_parser = parse_email, value_name = "ADDRESS")]
     pub admin_email: Option<Email>,
@@ -146,6 +155,10 @@ pub struct Config {
     pub preset: String,
     /// Credits for a new account, instead of the catalogue's.
     pub signup_credits: Option<Credits>,
+    /// Calls that one person may make in a second.
+    pub calls_per_second: NonZeroU32,
+    /// Calls that a service key may make in a second; no limit where absent.
+    pub service_calls_per_second: Option<NonZeroU32>,
     /// An administrator to be made, and the file with the password.
     pub first_admin: Option<(Email, PathBuf)>,
 }
@@ -185,6 +198,8 @@ impl Settings {
             public_url: self.public_url,
             preset: self.preset,
             signup_credits: self.signup_credits,
+            calls_per_second: self.calls_per_second,
+            service_calls_per_second: self.service_calls_per_second,
             first_admin: self.admin_email.zip(self.admin_password_file),
         })
     }

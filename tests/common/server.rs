@@ -4,15 +4,16 @@ use super::{CHAIN_KEY, Engine, chain_key, postgres};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
-use scrip::domain::ApiKeyId;
 use scrip::domain::access::Scopes;
 use scrip::domain::identity::{Email, Role};
+use scrip::domain::{ApiKeyId, Timestamp};
 use scrip::server::config::{Config, Mode, Payments};
 use scrip::server::services::{KeyHolder, SignUpForm};
 use scrip::server::start::{Core, Running};
 use scrip::server::store::{Books, DatabaseUrl, LedgerStore, SqlStore};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -115,6 +116,16 @@ impl TestServer {
         made
     }
 
+    /// Makes a service key with all scopes that ends at that moment; gives its secret.
+    pub async fn service_key_until(&self, end: &str) -> String {
+        let core = self.open_core().await;
+        let holder = KeyHolder::Service(Scopes::parse("accounts:read,accounts:write").unwrap());
+        let end = Timestamp::parse_rfc3339(end);
+        let made = core.services.make_api_key(holder, "tests", end, "system").await.unwrap();
+        core.close().await;
+        made.1
+    }
+
     pub async fn revoke(&self, id: &ApiKeyId) {
         let core = self.open_core().await;
         core.services.revoke_api_key(id, "system").await.unwrap();
@@ -144,6 +155,8 @@ pub fn config_in(folder: &TempDir) -> Config {
         public_url: None,
         preset: "creator".into(),
         signup_credits: None,
+        calls_per_second: NonZeroU32::new(100).unwrap(),
+        service_calls_per_second: None,
         first_admin: None,
     }
 }
@@ -204,7 +217,7 @@ impl<'a> Visitor<'a> {
 #[derive(Clone)]
 pub struct Program {
     base: String,
-    key: Option<String>,
+    pub key: Option<String>,
     client: Client,
 }
 

@@ -181,7 +181,7 @@ const POSTGRES_FALSIFICATIONS: [&str; 22] = [
     "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys
      ON CONFLICT (account_id, key) DO UPDATE SET answer = '{}'",
     "INSERT INTO service_requests SELECT * FROM service_requests
-     ON CONFLICT (api_key_id, key) DO UPDATE SET answer = '{}'",
+     ON CONFLICT (caller, key) DO UPDATE SET answer = '{}'",
     "INSERT INTO audit SELECT * FROM audit ON CONFLICT (id, created_at) DO UPDATE SET actor = 'x'",
     "INSERT INTO catalogue_versions SELECT * FROM catalogue_versions ON CONFLICT (version) DO UPDATE SET body = '{}'",
     "INSERT INTO orders SELECT * FROM orders ON CONFLICT (id) DO UPDATE SET status = 'pending'",

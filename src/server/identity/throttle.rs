@@ -1,9 +1,9 @@
 //! Who may try how often: password guessing is slowed down before any hash is computed.
 
-use crate::domain::AccountId;
 use crate::domain::identity::Email;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -60,29 +60,26 @@ impl Throttle {
     }
 }
 
-/// Calls of one account in a second, over time.
-const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// Calls of one account at once.
-const CALLS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+/// How many times its calls of a second a caller may make at once.
+const CALLS_AT_ONCE: u32 = 10;
 
-/// Counts calls by account: a generous limit, so that a script that runs wild does not slow down all others.
-/// Programs with service keys have none.
+/// Counts calls by who makes them, so that a script that runs wild does not slow down all others.
 #[derive(Debug)]
-pub struct CallLimit(DefaultKeyedRateLimiter<AccountId>);
+pub struct CallLimit<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
 
-impl Default for CallLimit {
-    fn default() -> Self {
-        Self(RateLimiter::keyed(Quota::per_second(CALLS_PER_SECOND).allow_burst(CALLS_AT_ONCE)))
+impl<K: Hash + Eq + Clone> CallLimit<K> {
+    /// Lets so many calls through in a second, over time.
+    pub fn new(calls_per_second: NonZeroU32) -> Self {
+        let at_once = calls_per_second.saturating_mul(NonZeroU32::MIN.saturating_add(CALLS_AT_ONCE - 1));
+        Self(RateLimiter::keyed(Quota::per_second(calls_per_second).allow_burst(at_once)))
     }
-}
 
-impl CallLimit {
     /// Counts a call.
     ///
     /// # Errors
     /// [`Wait`] where there were too many.
-    pub fn count(&self, account: AccountId) -> Result<(), Wait> {
-        self.0.check_key(&account).map_err(|denied| wait_of(denied.wait_time_from(DefaultClock::default().now())))
+    pub fn count(&self, caller: &K) -> Result<(), Wait> {
+        self.0.check_key(caller).map_err(|denied| wait_of(denied.wait_time_from(DefaultClock::default().now())))
     }
 
     /// Forgets those who have not called for a while, so that memory stays bounded.
@@ -113,10 +110,10 @@ mod tests {
 
     #[test]
     fn a_script_that_runs_wild_is_slowed_down_and_nobody_else() {
-        let limit = CallLimit::default();
-        let allowed = (0..2_000).filter(|_| limit.count(AccountId(1)).is_ok()).count();
+        let limit = CallLimit::new(NonZeroU32::new(100).unwrap());
+        let allowed = (0..2_000).filter(|_| limit.count(&1).is_ok()).count();
         assert!((1_000..1_900).contains(&allowed), "{allowed}");
-        assert!(limit.count(AccountId(2)).is_ok());
+        assert!(limit.count(&2).is_ok());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Who calls, for which account, and with which key against repetition.
 
+use super::problem::Suggestion;
+use super::views::{PackView, PlanView};
 use super::{Problem, json};
 use crate::domain::access::{ApiKey, Scope};
 use crate::domain::identity::{Email, Role};
@@ -14,7 +16,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use tower_sessions::Session;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -41,8 +42,9 @@ impl FromRequestParts<Services> for Caller {
             },
             None => Self::Person(Box::new(signed_in(parts, services).await?)),
         };
-        if let Self::Person(user) = &caller {
-            services.count_call(user.account)?;
+        match &caller {
+            Self::Person(user) => services.count_call(user.account)?,
+            Self::Service(key) => services.count_service_call(&key.id)?,
         }
         Ok(caller)
     }
@@ -198,7 +200,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     let words = "An Idempotency-Key has 1 to 255 visible ASCII characters.";
-    key.map(Some).ok_or_else(|| Problem::malformed(words).with("field", json!("Idempotency-Key")))
+    key.map(Some).ok_or_else(|| Problem::malformed(words).about("Idempotency-Key"))
 }
 
 /// The answer to a call: what was kept under its key, or the same words without one.
@@ -216,15 +218,17 @@ pub fn respond(status: StatusCode, answer: Answer, render: impl Fn(&Outcome) -> 
 
 /// The status and words of a failure; insufficient credits with the way to more.
 pub async fn explain(services: &Services, subject: &Subject, error: ServiceError) -> Problem {
-    let ServiceError::Insufficient { required, available, .. } = &error else { return error.into() };
-    let shortfall = required.saturating_sub(*available);
+    let ServiceError::Insufficient { required, available, feature } = error else { return error.into() };
+    let shortfall = required.saturating_sub(available);
     let suggestion = match services.suggest(subject.account(), shortfall).await {
-        Ok((pack, plan)) => json!({ "cheapest_pack": pack, "next_plan": plan }),
-        Err(_) => Value::Null,
+        Ok((pack, plan)) => Suggestion {
+            cheapest_pack: pack.as_ref().map(PackView::from),
+            next_plan: plan.as_ref().map(PlanView::from),
+        },
+        Err(_) => Suggestion::default(),
     };
-    let own_words = services.catalogue().insufficient_message.clone();
-    let problem = Problem::from(error).with("plans_url", json!("/plans")).with("suggestion", suggestion);
-    match own_words {
+    let problem = Problem::insufficient(required, available, feature, suggestion);
+    match services.catalogue().insufficient_message.clone() {
         Some(words) => problem.with_detail(words),
         None => problem,
     }

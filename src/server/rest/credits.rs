@@ -1,39 +1,45 @@
-//! Spending, reserving and giving back, and where an account stands.
+//! Spending, reserving, settling and giving back.
 
-use super::Problem;
 use super::call::{Call, Subject, explain, respond};
-use super::json::rejected;
-use super::views::{BalanceView, DrawView, MovementView, outcome_json, parse_id, transaction_id};
+use super::problem::{InsufficientCredits, ProblemView};
+use super::schemas::{Amount, Words};
+use super::views::{HoldView, ReceiptView, outcome_json, parse_id};
+use super::{Problem, tags};
 use crate::domain::metadata::Metadata;
-use crate::domain::operation::DEFAULT_HOLD_TTL_SECONDS;
-use crate::domain::rates::Rate;
-use crate::domain::{Credits, FeatureId, HoldId, Timestamp, TransactionType};
+use crate::domain::operation::{DEFAULT_HOLD_TTL_SECONDS, HOLD_TTL_SECONDS};
+use crate::domain::rates::MAX_UNITS;
+use crate::domain::{Credits, FeatureId, HoldId, Seq};
 use crate::server::services::{Price, Services, Spending};
-use crate::server::store::{HistoryFilter, HistoryQuery};
-use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-/// Rows on one page, unless more or fewer are asked for, and the most.
-const DEFAULT_PAGE: u32 = 50;
-const MAX_PAGE: u32 = 200;
+use utoipa::ToSchema;
 
 /// The longest description or reason, in characters.
-const MAX_WORDS: usize = 300;
+pub(super) const MAX_WORDS: usize = 300;
 
-#[derive(Debug, Deserialize)]
+/// Either a feature with its units, or an amount.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Spending, example = json!({ "feature": "text-to-image", "units": 2, "description": "Two foxes" }))]
 pub struct SpendBody {
+    /// What is used; its rate says the cost.
     feature: Option<FeatureId>,
+    /// How many of the feature's units; 1 where absent.
+    #[schema(minimum = 1, maximum = 86_400)]
     units: Option<u32>,
+    /// A cost in credits, instead of a feature.
+    #[schema(value_type = Option<Amount>)]
     amount: Option<Credits>,
+    /// How it stands in the history.
+    #[schema(value_type = Option<Words>)]
     description: Option<String>,
     metadata: Option<Metadata>,
 }
+
+/// The description above cannot name the constant.
+const _: () = assert!(MAX_UNITS == 86_400);
 
 impl SpendBody {
     fn check(self) -> Result<Spending, Problem> {
@@ -60,34 +66,66 @@ pub(super) fn check_words(field: &str, words: String) -> Result<String, Problem>
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// What is to be reserved, and for how long.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Holding, example = json!({ "amount": 20, "ttl_seconds": 600 }))]
 pub struct HoldBody {
+    /// What will be used; its rate says the cost.
     feature: Option<FeatureId>,
+    /// How many of the feature's units; 1 where absent.
+    #[schema(minimum = 1, maximum = 86_400)]
     units: Option<u32>,
+    /// A cost in credits, instead of a feature.
+    #[schema(value_type = Option<Amount>)]
     amount: Option<Credits>,
+    /// How it stands in the history.
+    #[schema(value_type = Option<Words>)]
     description: Option<String>,
     metadata: Option<Metadata>,
+    /// Seconds until it goes back by itself; 900 where absent.
+    #[schema(minimum = 1, maximum = 86_400)]
     ttl_seconds: Option<i64>,
 }
 
-#[derive(Debug, Deserialize)]
+const _: () = assert!(*HOLD_TTL_SECONDS.end() == 86_400 && DEFAULT_HOLD_TTL_SECONDS == 900);
+
+/// How much of a hold is taken.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Capture, example = json!({ "amount": 15 }))]
 pub struct CaptureBody {
+    /// The whole hold where absent; the rest goes back.
+    #[schema(value_type = Option<Amount>)]
     amount: Option<Credits>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Nothing is asked.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Release, example = json!({}))]
 pub struct ReleaseBody {}
 
-#[derive(Debug, Deserialize)]
+/// How much of a charge is given back, and why.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Refund, example = json!({ "amount": 4, "reason": "It did not work" }))]
 pub struct RefundBody {
+    /// All that is left of the charge where absent.
+    #[schema(value_type = Option<Amount>)]
     amount: Option<Credits>,
+    #[schema(value_type = Option<Words>)]
     reason: Option<String>,
 }
 
+/// Spend at once.
+///
+/// The cost comes from the open grants in burn order: soonest to expire first, free before paid.
+#[utoipa::path(
+    post, path = "/credits/charge", operation_id = "charge", tag = tags::SPENDING, request_body = SpendBody,
+    responses((status = 201, description = "The credits are spent.", body = ReceiptView),
+        (status = 402, description = "Fewer credits are available than it costs; nothing has changed.",
+            body = InsufficientCredits, content_type = "application/problem+json")))]
 pub async fn charge(State(services): State<Services>, call: Call<Subject, SpendBody>) -> Result<Response, Problem> {
     let key = call.request_key(outcome_json);
     let (subject, spending) = (call.who, call.body.check()?);
@@ -97,6 +135,15 @@ pub async fn charge(State(services): State<Services>, call: Call<Subject, SpendB
     }
 }
 
+/// Reserve until a deadline.
+///
+/// The credits stay where they are, but nobody else can spend them. Settle the hold by a capture or a release; after
+/// its deadline it goes back by itself.
+#[utoipa::path(
+    post, path = "/credits/holds", operation_id = "hold", tag = tags::SPENDING, request_body = HoldBody,
+    responses((status = 201, description = "The credits are reserved.", body = HoldView),
+        (status = 402, description = "Fewer credits are available than it costs; nothing has changed.",
+            body = InsufficientCredits, content_type = "application/problem+json")))]
 pub async fn hold(State(services): State<Services>, call: Call<Subject, HoldBody>) -> Result<Response, Problem> {
     let key = call.request_key(outcome_json);
     let HoldBody { feature, units, amount, description, metadata, ttl_seconds } = call.body;
@@ -108,6 +155,14 @@ pub async fn hold(State(services): State<Services>, call: Call<Subject, HoldBody
     }
 }
 
+/// Take a hold, or part of it.
+#[utoipa::path(
+    post, path = "/credits/holds/{id}/capture", operation_id = "capture", tag = tags::SPENDING,
+    params(("id" = String, Path, description = "The hold, as in `h13`.", example = "h13")),
+    request_body(content = Option<CaptureBody>, content_type = "application/json"),
+    responses((status = 200, description = "The credits are spent; the rest of the hold is free again.", body = ReceiptView),
+        (status = 409, description = "The hold was settled before: `hold_status` says how.", body = ProblemView,
+            content_type = "application/problem+json")))]
 pub async fn capture(
     State(services): State<Services>,
     Path(path): Path<Vec<(String, String)>>,
@@ -118,6 +173,14 @@ pub async fn capture(
     Ok(respond(StatusCode::OK, answer, outcome_json))
 }
 
+/// Give a hold back.
+#[utoipa::path(
+    post, path = "/credits/holds/{id}/release", operation_id = "release", tag = tags::SPENDING,
+    params(("id" = String, Path, description = "The hold, as in `h13`.", example = "h13")),
+    request_body(content = Option<ReleaseBody>, content_type = "application/json"),
+    responses((status = 200, description = "The credits are free again.", body = HoldView),
+        (status = 409, description = "The hold was settled before: `hold_status` says how.", body = ProblemView,
+            content_type = "application/problem+json")))]
 pub async fn release(
     State(services): State<Services>,
     Path(path): Path<Vec<(String, String)>>,
@@ -128,6 +191,14 @@ pub async fn release(
     Ok(respond(StatusCode::OK, answer, outcome_json))
 }
 
+/// Give a charge back.
+///
+/// Whole or in part, to the very grants that it drew from. For service keys and administrators.
+#[utoipa::path(
+    post, path = "/accounts/{account}/credits/transactions/{id}/refund", operation_id = "refund", tag = tags::ACCOUNTS,
+    params(("id" = String, Path, description = "The charge, as in `t12`.", example = "t12")),
+    request_body(content = Option<RefundBody>, content_type = "application/json"),
+    responses((status = 201, description = "The credits are back.", body = ReceiptView)))]
 pub async fn refund(
     State(services): State<Services>,
     Path(path): Path<Vec<(String, String)>>,
@@ -141,109 +212,7 @@ pub async fn refund(
     Ok(respond(StatusCode::CREATED, answer, outcome_json))
 }
 
-fn id_in(path: &[(String, String)], kind: char) -> Result<crate::domain::Seq, Problem> {
+fn id_in(path: &[(String, String)], kind: char) -> Result<Seq, Problem> {
     let id = path.iter().find(|(name, _)| name == "id").and_then(|(_, text)| parse_id(kind, text));
     id.ok_or_else(Problem::not_found)
-}
-
-pub async fn read_balance(State(services): State<Services>, subject: Subject) -> Result<Json<BalanceView>, Problem> {
-    Ok(Json(BalanceView::from(&services.read_balance(subject.account()).await?)))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuoteQuery {
-    feature: FeatureId,
-    units: Option<u32>,
-}
-
-pub async fn quote(
-    State(services): State<Services>,
-    subject: Subject,
-    query: Result<Query<QuoteQuery>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let QuoteQuery { feature, units } = query.map_err(rejected)?.0;
-    let quote = services.quote(subject.account(), &feature, units.unwrap_or(1)).await?;
-    Ok(Json(json!({
-        "cost": quote.cost,
-        "rate_version": quote.rate_version,
-        "available": quote.available,
-        "balance_after": quote.available.checked_sub(quote.cost),
-        "enough": quote.available >= quote.cost,
-        "shortfall": quote.cost.saturating_sub(quote.available),
-        "draws": quote.draws.iter().map(DrawView::from).collect::<Vec<_>>(),
-    })))
-}
-
-/// What everything costs; no secret, so nobody has to say who they are.
-pub async fn list_costs(State(services): State<Services>) -> Json<Value> {
-    let rate = |rate: &Rate| {
-        json!({
-            "feature": rate.feature, "name": rate.name, "unit": rate.unit, "max_units": rate.max_units(),
-            "rule": rate.rule, "words": rate.in_words(),
-        })
-    };
-    let rates: Vec<Value> = services.catalogue().rates.iter().map(rate).collect();
-    Json(json!({ "rate_version": services.rate_version(), "rates": rates }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<TransactionType>,
-    feature: Option<FeatureId>,
-    from: Option<String>,
-    to: Option<String>,
-}
-
-impl ListQuery {
-    /// One more row than is shown tells whether there is another page.
-    fn check(self) -> Result<(HistoryQuery, u32), Problem> {
-        let limit = self.limit.unwrap_or(DEFAULT_PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            return Err(Problem::invalid("limit", format!("A page has 1 to {MAX_PAGE} rows.")));
-        }
-        let before = self.cursor.map(|cursor| parse_id('t', &cursor).ok_or_else(|| unknown_cursor(&cursor)));
-        let query = HistoryQuery {
-            filter: self.kind.map_or(HistoryFilter::Movements, HistoryFilter::Only),
-            feature: self.feature,
-            from: moment("from", self.from.as_deref())?,
-            to: moment("to", self.to.as_deref())?,
-            before: before.transpose()?,
-            limit: limit + 1,
-        };
-        Ok((query, limit))
-    }
-}
-
-fn unknown_cursor(cursor: &str) -> Problem {
-    Problem::invalid("cursor", format!("{cursor} is no cursor of an earlier page."))
-}
-
-/// Takes a moment in RFC 3339.
-pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let parse = |text| {
-        let words = format!("{field} is a moment as in 2026-11-21T10:00:00Z.");
-        Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(field, words))
-    };
-    text.map(parse).transpose()
-}
-
-pub async fn list(
-    State(services): State<Services>,
-    subject: Subject,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let (query, limit) = query.map_err(rejected)?.0.check()?;
-    let balance = services.read_balance(subject.account()).await?;
-    let mut rows = services.list_movements(subject.account(), query).await?;
-    let has_more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| has_more).map(|row| transaction_id(row.seq));
-    let transactions: Vec<MovementView> = rows.iter().map(MovementView::from).collect();
-    let balance = BalanceView::from(&balance);
-    Ok(Json(json!({ "balance": balance, "transactions": transactions, "next_cursor": next_cursor })))
 }

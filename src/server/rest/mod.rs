@@ -1,48 +1,92 @@
 //! The machine interface: JSON over HTTP for programs. The handlers know who calls and what a body may hold;
-//! what is done stands in the services.
+//! what is done stands in the services. A path is registered together with its description, by one word.
 
 mod accounts;
 mod call;
 mod credits;
+mod docs;
 mod events;
+mod export;
 mod json;
+mod openapi;
 mod problem;
+mod query;
+mod reading;
+mod schemas;
 mod session;
+mod tags;
 mod views;
 
-pub use problem::{Problem, describe_bare_errors};
+pub use openapi::{document, document_text};
+pub use problem::{InsufficientCredits, Problem, ProblemView, describe_bare_errors};
 
 use crate::server::services::Services;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// All paths under `/api`. Those of one's own account are there again under `/accounts/{account}` for service
-/// keys and administrators.
-pub fn router<S: Clone + Send + Sync + 'static>(services: Services) -> Router<S> {
-    let own = Router::new()
-        .route("/credits", get(credits::list))
-        .route("/credits/balance", get(credits::read_balance))
-        .route("/credits/quote", get(credits::quote))
-        .route("/credits/events", get(events::follow))
-        .route("/credits/charge", post(credits::charge))
-        .route("/credits/holds", post(credits::hold))
-        .route("/credits/holds/{id}/capture", post(credits::capture))
-        .route("/credits/holds/{id}/release", post(credits::release));
-    Router::new()
+/// All paths under `/api` with their descriptions. Those of one's own account are there again under
+/// `/accounts/{account}` for service keys and administrators.
+fn routes() -> OpenApiRouter<Services> {
+    let own = OpenApiRouter::default()
+        .routes(routes!(reading::list))
+        .routes(routes!(reading::read_balance))
+        .routes(routes!(reading::quote))
+        .routes(routes!(events::follow))
+        .routes(routes!(export::export))
+        .routes(routes!(credits::charge))
+        .routes(routes!(credits::hold))
+        .routes(routes!(credits::capture))
+        .routes(routes!(credits::release));
+    OpenApiRouter::default()
         .merge(own.clone())
-        .route("/credit-costs", get(credits::list_costs))
-        .route("/session", get(session::read))
-        .route("/accounts", post(accounts::create))
         .nest("/accounts/{account}", own)
-        .route("/accounts/{account}/grants", post(accounts::grant))
-        .route("/accounts/{account}/credits/transactions/{id}/refund", post(credits::refund))
+        .routes(routes!(accounts::create))
+        .routes(routes!(accounts::grant))
+        .routes(routes!(credits::refund))
+        .routes(routes!(reading::list_costs))
+        .routes(routes!(session::read))
+        .routes(routes!(openapi::read))
+        .routes(routes!(docs::read))
+        .routes(routes!(docs::read_style))
+}
+
+/// What is served under `/api`.
+pub fn router<S: Clone + Send + Sync + 'static>(services: Services) -> Router<S> {
+    routes()
+        .split_for_parts()
+        .0
         .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path has no such method.")
-        })
-        .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .method_not_allowed_fallback(refuse_method)
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(services)
+}
+
+/// The header `Allow` comes from the router, which knows the methods.
+async fn refuse_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let words = "This path has no such method.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", words).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// axum tells the paths of a router only in the form for debugging.
+    #[test]
+    fn every_path_that_is_served_is_described_and_the_reverse() {
+        let (router, description) = routes().split_for_parts();
+        let text = format!("{router:?}");
+        let served: std::collections::BTreeSet<&str> = text.split('"').filter(|part| part.starts_with('/')).collect();
+        let described: std::collections::BTreeSet<&str> = description.paths.paths.keys().map(String::as_str).collect();
+        assert!(served.contains("/credits/charge"), "{text}");
+        assert_eq!(served, described);
+    }
 }

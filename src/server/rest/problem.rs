@@ -1,14 +1,91 @@
 //! What programs are told when something does not work: `application/problem+json` (RFC 9457). The only place
 //! that gives failures their status and their words.
 
+use super::views::{PackView, PlanView};
 use crate::domain::operation::Refusal;
-use crate::server::services::ServiceError;
+use crate::domain::{Credits, FeatureId};
+use crate::server::services::{NO_SUCH_FEATURE, ServiceError};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+/// Where credits can be bought.
+const PLANS_URL: &str = "/plans";
+
+/// What did not work, as `application/problem+json` (RFC 9457). Further members depend on the code.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemView {
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    #[schema(example = "/api/docs#not_found")]
+    kind: String,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599, example = 404)]
+    status: u16,
+    /// A sentence for people.
+    #[schema(example = "There is nothing here, or it is not yours.")]
+    detail: String,
+    /// The name of the failure, for programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// The same words as `detail`, for old clients.
+    error: String,
+    /// Which field, parameter or header does not fit, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: Map<String, Value>,
+}
+
+/// Fewer credits are available than it costs, and the ways to more.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Shortage {
+    /// What it costs.
+    required: Credits,
+    /// What there is.
+    available: Credits,
+    /// What is missing.
+    shortfall: Credits,
+    /// For which feature; `null` for a plain amount.
+    feature: Option<FeatureId>,
+    /// Where more can be bought.
+    #[schema(example = "/plans")]
+    plans_url: &'static str,
+    /// The cheapest pack that makes up for what is missing.
+    cheapest_pack: Option<PackView>,
+    /// The plan above the account's own.
+    next_plan: Option<PlanView>,
+    /// The same two together.
+    suggestion: Suggestion,
+}
+
+/// The ways to more credits; both are `null` where nothing is for sale.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Suggestion {
+    /// The cheapest pack that makes up for what is missing.
+    pub cheapest_pack: Option<PackView>,
+    /// The plan above the account's own.
+    pub next_plan: Option<PlanView>,
+}
+
+/// The answer to a call that costs more than is there.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InsufficientCredits {
+    #[serde(flatten)]
+    problem: ProblemView,
+    #[serde(flatten)]
+    shortage: Shortage,
+}
 
 /// A failure, as a program reads it.
 #[derive(Clone, Debug)]
@@ -16,7 +93,8 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    /// What else helps: the numbers of a 402, the field of a 422.
+    field: Option<String>,
+    /// What else helps, as the numbers of a 402.
     members: Map<String, Value>,
     retry_after_seconds: Option<u64>,
 }
@@ -24,7 +102,7 @@ pub struct Problem {
 impl Problem {
     /// A failure with its name for programs and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new(), retry_after_seconds: None }
+        Self { status, code, detail: detail.into(), field: None, members: Map::new(), retry_after_seconds: None }
     }
 
     /// Not there, or not theirs: the two look alike.
@@ -48,9 +126,46 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", words)
     }
 
-    /// A field that does not fit.
+    /// A field that does not fit; none where the body as a whole does not.
     pub fn invalid(field: &str, words: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", words).with("field", json!(field))
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", words).about(field)
+    }
+
+    /// Fewer credits are available than it costs.
+    pub fn insufficient(
+        required: Credits,
+        available: Credits,
+        feature: Option<FeatureId>,
+        suggestion: Suggestion,
+    ) -> Self {
+        let words = format!("{required} credits are required, {available} are available.");
+        let shortage = Shortage {
+            required,
+            available,
+            shortfall: required.saturating_sub(available),
+            feature,
+            plans_url: PLANS_URL,
+            cheapest_pack: suggestion.cheapest_pack.clone(),
+            next_plan: suggestion.next_plan.clone(),
+            suggestion,
+        };
+        let members = match serde_json::to_value(shortage) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        };
+        Self { members, ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", words) }
+    }
+
+    /// The same, about that field.
+    #[must_use]
+    pub fn about(self, field: &str) -> Self {
+        Self { field: Some(field.to_owned()).filter(|name| !name.is_empty()), ..self }
+    }
+
+    /// Which field it is about.
+    #[cfg(test)]
+    pub fn field(&self) -> Option<String> {
+        self.field.clone()
     }
 
     /// Too many calls.
@@ -85,18 +200,13 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Insufficient { feature, required, available } => {
-                let shortfall = required.saturating_sub(available);
-                let words = format!("{required} credits are required, {available} are available.");
-                Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", words)
-                    .with("required", json!(required))
-                    .with("available", json!(available))
-                    .with("shortfall", json!(shortfall))
-                    .with("feature", json!(feature))
+                Self::insufficient(required, available, feature, Suggestion::default())
             }
             ServiceError::NotFound => Self::not_found(),
             ServiceError::Refused(refusal) => refused(&refusal),
             ServiceError::NoPrice { feature, why } => {
-                Self::invalid("feature", format!("{feature} has no price: {why}.")).with("feature", json!(feature))
+                let field = if why == NO_SUCH_FEATURE { "feature" } else { "units" };
+                Self::invalid(field, format!("{feature} has no price: {why}.")).with("feature", json!(feature))
             }
             ServiceError::Invalid { field, problem } => {
                 Self::invalid(&format!("{field:?}").to_lowercase(), format!("{field:?} is {problem:?}."))
@@ -153,26 +263,30 @@ fn refused(refusal: &Refusal) -> Problem {
     };
     let problem = Problem::new(status, code, format!("This was refused: {refusal}."));
     match refusal {
-        Refusal::RefundAboveCharge { refundable } => problem.with("refundable", json!(refundable)),
+        Refusal::RefundAboveCharge { refundable } => problem.about("amount").with("refundable", json!(refundable)),
         Refusal::HoldSettled(status) => problem.with("hold_status", json!(status)),
+        Refusal::NothingAsked | Refusal::CaptureAboveHold { .. } => problem.about("amount"),
+        Refusal::HoldTime => problem.about("ttl_seconds"),
         _ => problem,
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = Map::new();
-        body.insert("type".to_owned(), json!(format!("/api/docs#{}", self.code)));
-        body.insert("title".to_owned(), json!(self.status.canonical_reason()));
-        body.insert("status".to_owned(), json!(self.status.as_u16()));
-        body.insert("detail".to_owned(), json!(self.detail));
-        body.insert("code".to_owned(), json!(self.code));
-        // The same words under the name that older clients read.
-        body.insert("error".to_owned(), json!(self.detail));
-        body.extend(self.members);
+        let body = ProblemView {
+            kind: format!("/api/docs#{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            error: self.detail.clone(),
+            detail: self.detail,
+            code: self.code,
+            field: self.field,
+            members: self.members,
+        };
+        // Plain structures with text keys; serde_json has no reason to refuse them.
+        let body = serde_json::to_string(&body).unwrap_or_default();
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response =
-            (self.status, [(CONTENT_TYPE, content_type)], Value::Object(body).to_string()).into_response();
+        let mut response = (self.status, [(CONTENT_TYPE, content_type)], body).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -200,6 +314,8 @@ pub async fn describe_bare_errors(request: Request, next: Next) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::FORBIDDEN => "forbidden",
         StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         _ if status.is_server_error() => "internal",
         _ => "malformed",
     };

@@ -1,6 +1,8 @@
 //! The shapes of JSON that programs read. Ids are opaque: a letter for the kind, and the number.
 
+use super::schemas::Moment;
 use crate::domain::account::{Balance, Hold, HoldStatus};
+use crate::domain::catalogue::{Pack, Plan};
 use crate::domain::journal::{Cause, Draw};
 use crate::domain::metadata::Metadata;
 use crate::domain::operation::{Outcome, Source};
@@ -8,7 +10,12 @@ use crate::domain::{
     Credits, FeatureId, GrantId, HoldId, PlanId, Seq, Timestamp, Transaction, TransactionType, UserId,
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// The currency of all prices, by ISO 4217.
+const CURRENCY: &str = "USD";
 
 /// The id of a transaction.
 pub fn transaction_id(seq: Seq) -> String {
@@ -33,20 +40,32 @@ pub fn parse_id(kind: char, text: &str) -> Option<Seq> {
 }
 
 /// Where an account stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Balance)]
 pub struct BalanceView {
+    /// What can be spent now.
     available: Credits,
+    /// What is reserved by holds.
     held: Credits,
+    /// Both together.
     total: Credits,
+    /// What was spent of a payment that was returned since; the next credits pay it off.
     debt: Credits,
-    by_source: Map<String, Value>,
+    /// What remains of each source that has something.
+    #[schema(value_type = BTreeMap<String, Credits>, example = json!({ "signup": 60 }))]
+    by_source: BTreeMap<&'static str, Credits>,
+    /// The plan that gives monthly credits, where there is one.
     plan: Option<PlanId>,
+    /// The next monthly credits.
     next_reset: Option<Coming>,
+    /// What ends next.
     next_expiry: Option<Coming>,
 }
 
-#[derive(Debug, Serialize)]
+/// Credits that come or end at a moment.
+#[derive(Debug, Serialize, ToSchema)]
 struct Coming {
+    #[schema(value_type = Moment)]
     at: String,
     amount: Credits,
 }
@@ -54,7 +73,7 @@ struct Coming {
 impl From<&Balance> for BalanceView {
     fn from(balance: &Balance) -> Self {
         let coming = |(at, amount): (Timestamp, Credits)| Coming { at: at.to_rfc3339(), amount };
-        let part = |(source, amount): &(Source, Credits)| (source.as_str().to_owned(), json!(amount));
+        let part = |(source, amount): &(Source, Credits)| (source.as_str(), *amount);
         Self {
             available: balance.available,
             held: balance.held,
@@ -68,12 +87,17 @@ impl From<&Balance> for BalanceView {
     }
 }
 
-/// What a movement took from a grant, or gave to it.
-#[derive(Debug, Serialize)]
+/// What a movement took from a grant (negative), or gave to it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Draw)]
 pub struct DrawView {
+    #[schema(example = "g1")]
     grant: String,
     source: Source,
+    #[schema(example = -5)]
     amount: i64,
+    /// When the grant ends; `null` where it never does.
+    #[schema(value_type = Option<Moment>)]
     expires_at: Option<String>,
 }
 
@@ -84,25 +108,37 @@ impl From<&Draw> for DrawView {
     }
 }
 
-/// A row of history.
-#[derive(Debug, Serialize)]
+/// A row of history; never changed once written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Transaction)]
 pub struct TransactionView {
+    #[schema(example = "t12")]
     id: String,
     #[serde(rename = "type")]
     kind: TransactionType,
     cause: Cause,
+    /// Signed credits.
+    #[schema(example = -5)]
     amount: i64,
     balance_before: Credits,
     balance_after: Credits,
     debt_after: Credits,
+    /// What was used, where it has a rate.
     feature: Option<FeatureId>,
+    /// How many of its units.
     units: Option<u32>,
+    /// Which version of the rates gave the price.
     rate_version: Option<i64>,
+    /// One line for people.
     description: String,
+    /// Who did it: `user`, `key:<id>`, `admin:<id>`, `system`.
     actor: String,
     metadata: Option<Metadata>,
+    /// The hold that was captured.
     hold: Option<String>,
+    /// The charge that was given back.
     refund_of: Option<String>,
+    #[schema(value_type = Moment)]
     created_at: String,
 }
 
@@ -131,7 +167,8 @@ impl From<&Transaction> for TransactionView {
 }
 
 /// A row of history with what it took from which grant: one of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Movement)]
 pub struct MovementView {
     #[serde(flatten)]
     transaction: TransactionView,
@@ -144,35 +181,52 @@ impl From<&Transaction> for MovementView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct ReceiptView {
+/// What a movement is answered with.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub struct ReceiptView {
     transaction: TransactionView,
     draws: Vec<DrawView>,
     balance: BalanceView,
 }
 
-#[derive(Debug, Serialize)]
-struct HoldView {
+/// A hold as it is now, with the balance beside it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hold)]
+pub struct HoldView {
+    #[schema(example = "h13")]
     id: String,
     status: HoldStatus,
+    /// How much was reserved.
     amount: Credits,
+    /// How much of it was taken.
     captured: Credits,
     feature: Option<FeatureId>,
     units: Option<u32>,
     rate_version: Option<i64>,
     description: String,
+    /// Who made it.
     actor: String,
     metadata: Option<Metadata>,
+    /// Why it was released or has expired.
     reason: Option<String>,
+    /// When it goes back by itself.
+    #[schema(value_type = Moment)]
     deadline: String,
+    #[schema(value_type = Moment)]
     created_at: String,
+    #[schema(value_type = Option<Moment>)]
     settled_at: Option<String>,
+    /// Which grants it reserves.
     draws: Vec<HeldView>,
     balance: BalanceView,
 }
 
-#[derive(Debug, Serialize)]
+/// What a hold reserves of a grant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Held)]
 struct HeldView {
+    #[schema(example = "g1")]
     grant: String,
     amount: Credits,
 }
@@ -216,13 +270,82 @@ pub fn outcome_json(outcome: &Outcome) -> String {
 }
 
 /// An account that was made, with its first credits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NewAccount)]
+pub struct AccountView {
+    id: UserId,
+    #[schema(format = Email)]
+    email: String,
+    name: String,
+    balance: BalanceView,
+    /// The credits for signing up; `null` where there are none.
+    signup_grant: Option<MovementView>,
+}
+
+/// Puts a new account into words.
 pub fn account_json(id: &UserId, email: &str, name: &str, outcome: &Outcome) -> String {
-    let grant = match outcome {
+    let signup_grant = match outcome {
         Outcome::Receipt(receipt) => Some(MovementView::from(&receipt.transaction)),
         Outcome::Hold { .. } | Outcome::Rolled { .. } => None,
     };
     let balance = BalanceView::from(outcome.balance());
-    json!({ "id": id, "email": email, "name": name, "balance": balance, "signup_grant": grant }).to_string()
+    let account = AccountView { id: id.clone(), email: email.to_owned(), name: name.to_owned(), balance, signup_grant };
+    serde_json::to_string(&account).unwrap_or_default()
+}
+
+/// Credits that are bought once and never expire.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Pack)]
+pub struct PackView {
+    #[schema(example = "pack-100")]
+    id: PlanId,
+    credits: Credits,
+    #[schema(minimum = 0, example = 500)]
+    price_cents: i64,
+    /// By ISO 4217.
+    #[schema(example = "USD")]
+    currency: &'static str,
+}
+
+impl From<&Pack> for PackView {
+    fn from(pack: &Pack) -> Self {
+        Self { id: pack.id.clone(), credits: pack.credits, price_cents: pack.price_cents.get(), currency: CURRENCY }
+    }
+}
+
+/// Something to be subscribed to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Plan)]
+pub struct PlanView {
+    #[schema(example = "basic")]
+    id: PlanId,
+    name: String,
+    tagline: String,
+    /// Credits in each month, on a yearly plan too.
+    credits_per_month: Credits,
+    /// The price of a month; 0 for the free plan.
+    #[schema(minimum = 0, example = 1500)]
+    month_cents: i64,
+    /// The price of a year.
+    #[schema(minimum = 0, example = 15000)]
+    year_cents: i64,
+    /// By ISO 4217.
+    #[schema(example = "USD")]
+    currency: &'static str,
+}
+
+impl From<&Plan> for PlanView {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            id: plan.id.clone(),
+            name: plan.name.clone(),
+            tagline: plan.tagline.clone(),
+            credits_per_month: plan.credits_per_month,
+            month_cents: plan.month_cents.get(),
+            year_cents: plan.year_cents.get(),
+            currency: CURRENCY,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
 pub use error::{Field, Problem, ServiceError, ServiceResult};
 pub use people::SignUpForm;
-pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NewAccount, Price, Quote, Spending};
+pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NO_SUCH_FEATURE, NewAccount, Price, Quote, Spending};
 pub use resets::ResetReport;
 pub use shop::Purchase;
 
 use crate::domain::catalogue::Catalogue;
-use crate::domain::{AccountId, Credits, PlanId};
+use crate::domain::{AccountId, ApiKeyId, Credits, PlanId};
 use crate::server::clock::Clock;
 use crate::server::config::{Mode, Payments};
 use crate::server::generators::Generator;
@@ -54,8 +54,10 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Counts tries.
     pub throttle: Throttle,
-    /// Counts calls of programs.
-    pub call_limit: CallLimit,
+    /// Counts calls of people's keys and sessions.
+    pub call_limit: CallLimit<AccountId>,
+    /// Counts calls of service keys, where they have a limit.
+    pub service_call_limit: Option<CallLimit<ApiKeyId>>,
     /// Where files of what was made lie.
     pub media_dir: PathBuf,
     /// Credits for a new account, instead of the catalogue's.
@@ -152,12 +154,24 @@ impl Services {
     /// # Errors
     /// [`ServiceError::TooManyTries`] where there were too many.
     pub fn count_call(&self, account: AccountId) -> ServiceResult<()> {
-        Ok(self.0.call_limit.count(account)?)
+        Ok(self.0.call_limit.count(&account)?)
+    }
+
+    /// Counts a call with a service key.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooManyTries`] where it has a limit and there were too many.
+    pub fn count_service_call(&self, key: &ApiKeyId) -> ServiceResult<()> {
+        match &self.0.service_call_limit {
+            Some(limit) => Ok(limit.count(key)?),
+            None => Ok(()),
+        }
     }
 
     /// Forgets old tries of signing in, and old calls.
     pub fn forget_old_tries(&self) {
         self.0.throttle.forget_old();
         self.0.call_limit.forget_old();
+        self.0.service_call_limit.iter().for_each(CallLimit::forget_old);
     }
 }

@@ -106,7 +106,7 @@ impl Services {
     /// [`ServiceError::NoPrice`] where there is no such feature, or it has no price for so many.
     pub fn price(&self, feature: &FeatureId, units: u32) -> ServiceResult<(Credits, Usage)> {
         let no_price = |why: String| ServiceError::NoPrice { feature: feature.clone(), why };
-        let rate = self.catalogue().rate(feature).ok_or_else(|| no_price("there is no such feature".to_owned()))?;
+        let rate = self.catalogue().rate(feature).ok_or_else(|| no_price(NO_SUCH_FEATURE.to_owned()))?;
         let cost = rate.cost(units).map_err(|error| no_price(error.to_string()))?;
         Ok((cost, Usage { feature: feature.clone(), units, rate_version: self.0.catalogue.0 }))
     }
@@ -363,6 +363,9 @@ impl Services {
         })
     }
 }
+
+/// Why a feature has no price that the catalogue does not have.
+pub const NO_SUCH_FEATURE: &str = "there is no such feature";
 
 /// The sources that a program may name.
 pub const GRANTABLE_SOURCES: [Source; 4] = [Source::Adjustment, Source::Promotion, Source::Referral, Source::Purchase];

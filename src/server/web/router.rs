@@ -75,7 +75,9 @@ pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config
             CompressionLayer::new().compress_when(
                 SizeAbove::new(MIN_COMPRESSED_BYTES)
                     .and(NotForContentType::IMAGES)
-                    .and(NotForContentType::const_new("audio/")),
+                    .and(NotForContentType::const_new("audio/"))
+                    // An event would wait in the compressor until more has come.
+                    .and(NotForContentType::SSE),
             ),
         )
         .layer(from_fn(fn_status::set_status_of_errors))

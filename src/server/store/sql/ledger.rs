@@ -28,7 +28,7 @@ const PAY_ORDER: &str = "
     WHERE id = $1 AND account_id = $2 AND status <> 'paid'";
 
 const FIND_SERVICE_ANSWER: &str = "
-    SELECT fingerprint, answer FROM service_requests WHERE api_key_id = $1 AND key = $2";
+    SELECT fingerprint, answer FROM service_requests WHERE caller = $1 AND key = $2";
 
 /// PostgreSQL only: whoever else wants one of these accounts waits here. Always in the order of ids, so that
 /// two batches never wait for each other. NO KEY, since rows that only refer to an account need not wait.

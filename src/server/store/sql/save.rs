@@ -73,7 +73,7 @@ const INSERT_ANSWERS: &str = "
         CAST(value ->> 4 AS BIGINT) FROM json_each($1)";
 
 const INSERT_SERVICE_ANSWERS: &str = "
-    INSERT INTO service_requests (api_key_id, key, fingerprint, answer, created_at)
+    INSERT INTO service_requests (caller, key, fingerprint, answer, created_at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BIGINT) FROM json_each($1)";
 
 const INSERT_AUDIT: &str = "
