@@ -2,8 +2,8 @@
 
 use crate::components::{PageFrame, PurchaseDialog, Viewer};
 use crate::pages::{
-    AccountPage, AdminPage, BuyPage, CheckoutPage, DashboardPage, HistoryPage, LandingPage, NotFoundPage, OrderPage,
-    PlansPage, SignInPage, SignUpPage, StudioPage,
+    AccountPage, AdminPage, BuyPage, CheckoutPage, DashboardPage, HistoryPage, KeysPage, LandingPage, NotFoundPage,
+    OrderPage, PlansPage, ServiceKeysPage, SignInPage, SignUpPage, StudioPage,
 };
 use leptos::prelude::*;
 use leptos_meta::{Link, Meta, Title, provide_meta_context};
@@ -35,7 +35,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/checkout/:order") view=CheckoutPage ssr=SsrMode::Async />
                     <Route path=path!("/orders/:order") view=OrderPage ssr=SsrMode::Async />
                     <Route path=path!("/history") view=HistoryPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/keys") view=KeysPage ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=AdminPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/keys") view=ServiceKeysPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/accounts/:user") view=AccountPage ssr=SsrMode::Async />
                 </Routes>
             </PageFrame>

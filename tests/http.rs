@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::server::{PASSWORD, TestServer, Visitor};
+use common::server::{PASSWORD, Program, TestServer, Visitor};
 use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
@@ -55,7 +55,15 @@ async fn every_door_asks_who_is_there() {
     let server = TestServer::start().await;
     let nobody = Visitor::new(&server);
     let ann = Visitor::signed_up(&server, "ann@example.com").await;
-    for function in ["load_studio", "load_history", "load_order?order=abc", "search_people", "load_account?user=abc"] {
+    for function in [
+        "load_studio",
+        "load_history",
+        "load_order?order=abc",
+        "load_keys",
+        "load_service_keys",
+        "search_people",
+        "load_account?user=abc",
+    ] {
         let body = nobody.get(&format!("/fn/{function}")).await.text().await.unwrap();
         assert_eq!(code_of(&body), "sign_in_required", "{function}");
     }
@@ -66,18 +74,60 @@ async fn every_door_asks_who_is_there() {
         ("approve_payment", &[("order", "abc")]),
         ("decline_payment", &[("order", "abc")]),
         ("adjust_credits", &[("user", "abc"), ("amount", "5"), ("reason", "x")]),
+        ("make_key", &[("label", "x")]),
+        ("revoke_key", &[("key", "abc")]),
+        ("make_service_key", &[("label", "x"), ("read", "yes")]),
+        ("revoke_service_key", &[("key", "abc")]),
     ] {
         let answer = nobody.send(function, form).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{function}");
     }
     let own_id = ann.load("load_session").await["user"]["public_id"].as_str().unwrap().to_owned();
-    for path in ["search_people".to_owned(), format!("load_account?user={own_id}")] {
+    for path in ["search_people".to_owned(), "load_service_keys".to_owned(), format!("load_account?user={own_id}")] {
         let body = ann.get(&format!("/fn/{path}")).await.text().await.unwrap();
         assert_eq!(code_of(&body), "forbidden", "{path}");
     }
     let raise = [("user", own_id.as_str()), ("amount", "500"), ("reason", "because"), ("role", "admin")];
     assert_eq!(ann.send("adjust_credits", &raise).await.status(), StatusCode::FORBIDDEN);
+    let wanted = [("label", "x"), ("read", "yes"), ("write", "yes")];
+    assert_eq!(ann.send("make_service_key", &wanted).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(ann.available().await, 60);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_made_on_its_page_is_its_makers_and_shown_once() {
+    let server = TestServer::start().await;
+    let ann = Visitor::signed_up(&server, "ann@example.com").await;
+    let bob = Visitor::signed_up(&server, "bob@example.com").await;
+    let made = ann.submit("make_key", &[("label", "Blog"), ("days", "30")]).await;
+    assert_eq!(made.headers()[LOCATION], "/settings/keys");
+    let cookie = made.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.contains("; Path=/settings/keys; Max-Age=60; HttpOnly; SameSite=Strict"), "{cookie}");
+    let secret = cookie.split(['=', ';']).nth(1).unwrap();
+
+    let first_look = ann.get("/settings/keys").await.text().await.unwrap();
+    assert!(first_look.contains(secret));
+    let second_look = ann.get("/settings/keys").await.text().await.unwrap();
+    assert!(!second_look.contains(secret) && second_look.contains("Blog"));
+    // Planted in another's browser it shows nothing.
+    let signed_in = bob.send("sign_in", &[("email", "bob@example.com"), ("password", PASSWORD)]).await;
+    let session = signed_in.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let planted =
+        bob.client.get(server.url("/settings/keys")).header(COOKIE, format!("{session}; scrip-once={secret}"));
+    let page = planted.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("There are no keys yet.") && !page.contains(secret));
+
+    let listed = ann.load("load_keys").await;
+    let id = listed["keys"][0]["id"].as_str().unwrap();
+    assert_eq!((listed["keys"][0]["state"].as_str(), listed["made"].is_null()), (Some("valid"), true));
+    assert_eq!(bob.send("revoke_key", &[("key", id)]).await.status(), StatusCode::NOT_FOUND);
+    let admin = Visitor::admin(&server).await;
+    assert_eq!(admin.send("revoke_service_key", &[("key", id)]).await.status(), StatusCode::NOT_FOUND);
+    let program = Program::with_key(&server, Some(secret));
+    assert_eq!(program.get("/api/credits/balance").await.status, StatusCode::OK);
+    assert_eq!(ann.send("revoke_key", &[("key", id)]).await.status(), StatusCode::OK);
+    assert_eq!(program.get("/api/credits/balance").await.status, StatusCode::UNAUTHORIZED);
     server.stop().await;
 }
 

@@ -9,7 +9,7 @@ test.describe("@script", () => {
       const email = await signUp(page);
       await make(page, "chat-message", "Hello");
       await expectBalance(page, "59");
-      const own = ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history", "/nowhere"];
+      const own = ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history", "/settings/keys", "/nowhere"];
       for (const path of own) await expectReadable(page, path);
 
       await page.goto("/buy");
@@ -23,6 +23,7 @@ test.describe("@script", () => {
       for (const path of ["/signin", "/signup"]) await expectReadable(admin, path);
       await signIn(admin, "admin@example.com");
       await expect(admin.getByRole("heading", { name: "Hello, Administrator" })).toBeVisible();
+      await expectReadable(admin, "/admin/keys");
       await expectReadable(admin, `/admin?q=${encodeURIComponent(email)}`);
       await admin.getByRole("link", { name: email }).click();
       await expect(admin.getByRole("heading", { name: "Adjust" })).toBeVisible();

@@ -24,6 +24,12 @@ pub enum Field {
     Amount,
     /// Why an adjustment is made.
     Reason,
+    /// What a key is called.
+    Label,
+    /// How long a key lasts.
+    Expiry,
+    /// What a service key may do.
+    Scopes,
 }
 
 /// What is wrong with it.
@@ -38,6 +44,8 @@ pub enum Problem {
     TooShort,
     /// Too many characters.
     TooLong,
+    /// There are as many as there can be.
+    TooMany,
 }
 
 impl Problem {
@@ -210,6 +218,11 @@ fn invalid_message(field: Field, problem: Problem) -> String {
         (Field::Amount, Problem::Missing) => "Please enter how many credits.",
         (Field::Amount, _) => "Enter a whole number other than zero, like 25 or -10, up to 9,007,199,254,740,991.",
         (Field::Reason, Problem::TooLong) => "A reason has at most 200 characters.",
+        (Field::Label, Problem::TooMany) => "There are too many keys. Revoke one that is no longer needed.",
+        (Field::Label, Problem::TooLong) => "A name of a key has at most 100 characters.",
+        (Field::Label, _) => "Please give it a name that tells you later where it is used.",
+        (Field::Expiry, _) => "Please choose how long the key lasts: at most 3,650 days.",
+        (Field::Scopes, _) => "Please tick what the key may do.",
         (Field::Reason, _) => "Please say why. It stands in the history and in the audit log.",
     };
     words.to_owned()

@@ -8,6 +8,8 @@ pub mod error;
 #[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
 pub mod history;
 #[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
+pub mod keys;
+#[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
 pub mod session;
 #[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
 pub mod shop;

@@ -1,5 +1,9 @@
 //! What pages get to see: plain values that both the server and the browser know.
 
+mod keys;
+
+pub use keys::{KeyLine, KeyState, KeysView, MadeKeyView};
+
 use crate::domain::account::{Balance, Hold};
 use crate::domain::catalogue::{Catalogue, Interval, Plan};
 use crate::domain::rates::Rate;

@@ -52,6 +52,49 @@ pub fn TextField(
     }
 }
 
+/// A choice of a few with its label; the error stands beside it and is read with it.
+#[component]
+pub fn SelectField(
+    /// Its name in the form.
+    name: &'static str,
+    /// Its label for people.
+    label: &'static str,
+    /// What can be chosen: what is sent, and what people read.
+    options: &'static [(&'static str, &'static str)],
+    /// What is chosen at first.
+    #[prop(optional, into)]
+    value: String,
+    /// Which field errors are about.
+    field: Field,
+    /// What went wrong, where something did.
+    #[prop(into)]
+    error: Signal<Option<ApiError>>,
+) -> impl IntoView {
+    let message = move || error.get().filter(|error| error.field() == Some(field)).map(|error| error.message());
+    view! {
+        <div class="field" class:has-error=move || message().is_some()>
+            <label for=name>{label}</label>
+            <select id=name name=name aria-describedby=format!("{name}-error")>
+                {options
+                    .iter()
+                    .map(|(sent, words)| view! { <option value=*sent selected=*sent == value>{*words}</option> })
+                    .collect_view()}
+            </select>
+            <strong class="error" id=format!("{name}-error") role="alert">
+                {message}
+            </strong>
+        </div>
+    }
+}
+
+/// How often an action has succeeded: what depends on it is loaded again each time.
+pub fn count_done<T: Send + Sync + Clone + 'static>(value: Signal<Option<Result<T, ApiError>>>) -> Memo<u32> {
+    Memo::new(move |count: Option<&u32>| {
+        let before = count.copied().unwrap_or_default();
+        if matches!(value.get(), Some(Ok(_))) { before + 1 } else { before }
+    })
+}
+
 /// What went wrong, where it is about no field of the form.
 #[component]
 pub fn FormError(

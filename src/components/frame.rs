@@ -102,6 +102,7 @@ fn UserMenu(user: UserView, sign_out: ServerAction<SignOut>) -> impl IntoView {
         <Menu class="menu user-menu" label=format!("Account of {}", user.name) button>
                 <p class="menu-title">{user.name.clone()} <small>{user.email.clone()}</small></p>
                 <a href="/dashboard">"Dashboard"</a>
+                <a href="/settings/keys">"API keys"</a>
                 <ActionForm action=sign_out>
                     <button type="submit" class="link-button">"Sign out"</button>
                 </ActionForm>

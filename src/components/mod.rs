@@ -1,5 +1,6 @@
 //! Views that more than one page uses.
 
+mod admin_tabs;
 mod balance_card;
 mod cost_table;
 mod creation_card;
@@ -8,6 +9,7 @@ mod form;
 mod frame;
 mod history_table;
 mod insufficient_prompt;
+mod key_list;
 mod loaded;
 mod menu;
 mod offers;
@@ -15,14 +17,16 @@ mod purchase_dialog;
 mod text;
 mod viewer;
 
+pub use admin_tabs::AdminTabs;
 pub use balance_card::BalanceCard;
 pub use cost_table::CostTable;
 pub use creation_card::CreationCard;
 pub use credit_badge::CreditBadge;
-pub use form::{FormError, TextField};
+pub use form::{FormError, SelectField, TextField, count_done};
 pub use frame::PageFrame;
 pub use history_table::HistoryTable;
 pub use insufficient_prompt::InsufficientPrompt;
+pub use key_list::{CopyButton, KeyTable, LIFETIMES, MadeKey};
 pub use loaded::{Loaded, NothingHere};
 pub use menu::Menu;
 pub use offers::{IntervalSwitch, PackOffers, PlanOffers};

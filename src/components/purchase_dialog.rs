@@ -116,7 +116,7 @@ fn Options(shop: ShopView, return_to: String, page: &'static str, chosen: RwSign
                 .then(|| {
                     view! {
                         <section>
-                            <h3>"Once"</h3>
+                            <h3>{if has_plans { "Once" } else { "Packs of credits" }}</h3>
                             <PackOffers packs return_to=return_to.clone() />
                         </section>
                     }

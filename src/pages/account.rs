@@ -4,7 +4,9 @@ use super::query_at_start;
 use crate::api::admin::{AdjustCredits, load_account};
 use crate::api::error::Field;
 use crate::api::views::{AccountView, AuditLine};
-use crate::components::{BalanceCard, FormError, HistoryTable, Loaded, Moment, TextField, Viewer, signed_amount};
+use crate::components::{
+    BalanceCard, FormError, HistoryTable, Loaded, Moment, TextField, Viewer, count_done, signed_amount,
+};
 use crate::domain::{CreditDelta, Credits};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -15,11 +17,7 @@ use leptos_router::hooks::use_params_map;
 pub fn AccountPage() -> impl IntoView {
     let params = use_params_map();
     let adjust = ServerAction::<AdjustCredits>::new();
-    // Loaded again after each adjustment that happened.
-    let done = Memo::new(move |count: Option<&u32>| {
-        let before = count.copied().unwrap_or_default();
-        if matches!(adjust.value().get(), Some(Ok(_))) { before + 1 } else { before }
-    });
+    let done = count_done(adjust.value().into());
     let account = Resource::new(
         move || (params.read().get("user").unwrap_or_default(), done.get()),
         |(user, _)| load_account(user),

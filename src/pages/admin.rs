@@ -2,7 +2,7 @@
 
 use crate::api::admin::search_people;
 use crate::api::views::PersonLine;
-use crate::components::{Loaded, Moment};
+use crate::components::{AdminTabs, Loaded, Moment};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Form;
@@ -17,6 +17,7 @@ pub fn AdminPage() -> impl IntoView {
     view! {
         <Title text="People" />
         <div class="page admin">
+            <AdminTabs />
             <h1>"People"</h1>
             <Form method="GET" action="/admin" attr:class="search" attr:role="search">
                 <label for="q">"Address, name or id"</label>

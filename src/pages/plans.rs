@@ -27,9 +27,15 @@ fn Offers(shop: ShopView) -> impl IntoView {
     let (packs, rates) = (shop.catalogue.packs.clone(), shop.catalogue.rates.clone());
     let is_closed = !shop.for_sale;
     let has_plans = !shop.catalogue.plans.is_empty();
+    let sells_plans = shop.catalogue.plans.iter().any(|plan| !plan.is_free());
+    let heading = match (sells_plans, packs.is_empty()) {
+        (true, true) => "Plans",
+        (true, false) => "Plans and packs",
+        (false, _) => "Credits",
+    };
     view! {
         <header class="page-head">
-            <h1>"Plans and packs"</h1>
+            <h1>{heading}</h1>
             {has_plans.then(|| view! { <IntervalSwitch interval page="/plans" return_to=return_to.clone() /> })}
         </header>
         {is_closed.then(|| view! { <p class="note">"Nothing can be bought here at the moment."</p> })}
@@ -47,7 +53,7 @@ fn Offers(shop: ShopView) -> impl IntoView {
             .then(|| {
                 view! {
                     <section class="packs-section">
-                        <h2>"Or once"</h2>
+                        <h2>{if sells_plans { "Or once" } else { "Packs of credits" }}</h2>
                         <PackOffers packs return_to=return_to.clone() />
                     </section>
                 }

@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod error;
+mod listed_keys;
 mod metered;
 mod people;
 mod programs;
@@ -15,6 +16,7 @@ mod wallet;
 pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
 pub use error::{Field, Problem, ServiceError, ServiceResult};
+pub use listed_keys::WantedKey;
 pub use people::SignUpForm;
 pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NO_SUCH_FEATURE, NewAccount, Price, Quote, Spending};
 pub use resets::ResetReport;
