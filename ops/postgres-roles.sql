@@ -68,7 +68,8 @@ GRANT SELECT, INSERT ON transactions, chain_keys, chain_starts, idempotency_keys
     catalogue_versions TO :"app";
 
 -- What changes with every operation of the ledger. UPDATE of one column is enough to lock a row.
-GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq, chain_rows, chain_code, chain_seal) ON accounts TO :"app";
+GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq, next_due, chain_rows, chain_code,
+    chain_seal) ON accounts TO :"app";
 GRANT SELECT, INSERT, UPDATE (remaining, held, expired, clawed_back) ON grants TO :"app";
 GRANT SELECT, INSERT, UPDATE (status, captured, reason, settled_at) ON holds TO :"app";
 GRANT SELECT, INSERT, UPDATE (plan, reference, credits_per_month, anchor, next_month, next_at) ON allowances TO :"app";

@@ -20,12 +20,17 @@ CREATE TABLE accounts (
     debt     INTEGER NOT NULL DEFAULT 0 CHECK (debt BETWEEN 0 AND 9007199254740991),
     -- The number of the last change. Numbers only rise.
     last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
+    -- When time next makes something true: a hold or a grant ends, a month begins. Only the job that books what is due
+    -- looks here; the rule is the program's.
+    next_due INTEGER,
     -- The head of the chain of its history: how many rows there are, the code of the last one, and a seal over
     -- both that only who has the key can make.
     chain_rows INTEGER NOT NULL DEFAULT 0 CHECK (chain_rows >= 0),
     chain_code TEXT NOT NULL,
     chain_seal TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX accounts_due ON accounts (next_due) WHERE next_due IS NOT NULL;
 
 CREATE TRIGGER accounts_number_rises BEFORE UPDATE ON accounts
 WHEN new.last_seq < old.last_seq OR new.id <> old.id
@@ -56,9 +61,6 @@ CREATE TABLE grants (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
-
--- What ends is looked for by the job that books what is due.
-CREATE INDEX grants_end ON grants (expires_at) WHERE expires_at IS NOT NULL AND remaining > 0;
 
 -- A payment, a month or a sign-up grants once, whoever asks and however often.
 CREATE UNIQUE INDEX grants_reference ON grants (source, reference) WHERE reference IS NOT NULL;
@@ -152,10 +154,8 @@ CREATE TABLE transactions (
 CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of) WHERE refund_of IS NOT NULL;
 
 CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions
-WHEN new.balance_after - new.amount <> coalesce(
-        (SELECT balance_after FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), 0)
-    OR new.seq <= coalesce(
-        (SELECT seq FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), 0)
+WHEN coalesce((SELECT new.balance_after - new.amount <> balance_after OR new.seq <= seq
+    FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), new.balance_after <> new.amount)
 BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before'); END;
 
 -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers.

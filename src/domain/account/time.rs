@@ -23,6 +23,11 @@ impl Account {
         self.next_due().is_some_and(|(at, _)| at <= now)
     }
 
+    /// When time next makes something true.
+    pub fn next_due_at(&self) -> Option<Timestamp> {
+        self.next_due().map(|(at, _)| at)
+    }
+
     /// Applies all that has fallen due up to `now`, in its own order and at its own time.
     pub fn roll_forward(&mut self, now: Timestamp) {
         self.book_due(Timestamp::from_millis(i64::MIN), now);

@@ -222,6 +222,14 @@ impl Transaction {
         }
     }
 
+    /// Whether one text may hold several statements with parameters.
+    pub fn takes_several_statements(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Rows of a statement.
     pub async fn fetch_all(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Vec<Row>> {
         let sql = sql.into();

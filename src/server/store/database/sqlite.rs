@@ -38,7 +38,13 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .optimize_on_close(true, None);
-    let pool = |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A file does not hang up; asking each time costs a trip per use.
+            .test_before_acquire(false)
+    };
     let writer = pool(1).connect_with(options.clone()).await?;
     migrations::sqlite().run(&writer).await?;
     let readers = pool(READERS).connect_with(options.read_only(true).create_if_missing(false)).await?;

@@ -37,11 +37,7 @@ const LOCK_ACCOUNTS: &str = "
     ORDER BY id FOR NO KEY UPDATE";
 
 const LIST_DUE_ACCOUNTS: &str = "
-    SELECT account_id FROM grants
-        WHERE expires_at <= $1 AND remaining > 0 AND remaining > held AND account_id > $2
-    UNION SELECT account_id FROM holds WHERE status = 'pending' AND deadline <= $1 AND account_id > $2
-    UNION SELECT account_id FROM allowances WHERE next_at <= $1 AND account_id > $2
-    ORDER BY account_id LIMIT $3";
+    SELECT id AS account_id FROM accounts WHERE next_due <= $1 AND id > $2 ORDER BY id LIMIT $3";
 
 const LIST_MONTHLY_ACCOUNTS: &str = "
     SELECT account_id FROM allowances
@@ -73,9 +69,7 @@ impl LedgerStore for SqlStore {
     }
 
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
-        let mut snapshot = self.database.begin_snapshot().await?;
-        let wanted = Wanted { accounts: vec![account], ..Wanted::default() };
-        Ok(load::load(&mut snapshot, &wanted).await?.0.accounts.remove(&account))
+        load::read(&self.database, account).await
     }
 
     async fn check_books(&self) -> StoreResult<Books> {

@@ -2,24 +2,47 @@
 //! number does not grow with the number of callers.
 
 use super::rows::{self, account_id};
-use crate::domain::account::{Account, Allowance, Charge, Grant, Hold, PastReset, Snapshot};
-use crate::domain::{AccountId, Credits, GrantId, IdempotencyKey, Seq, Source};
+use crate::domain::account::{Account, Allowance, Charge, Grant, Hold, HoldStatus, PastReset, Snapshot};
+use crate::domain::{AccountId, Credits, GrantId, HoldId, IdempotencyKey, Metadata, Seq, Source, Timestamp};
 use crate::server::store::chain::Head;
-use crate::server::store::database::{Row, Transaction};
+use crate::server::store::database::{Database, Row, Sql, Transaction};
 use crate::server::store::{Loaded, StoreError, StoreResult, StoredAnswer, Wanted};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{HashMap, HashSet};
 
-const LOAD_ACCOUNTS: &str = "
+/// Accounts with their open grants and pending holds as lists: one row for each account and one trip for the batch. How
+/// a list is made is all that the databases disagree on.
+macro_rules! load_accounts {
+    ($collect:literal, $list:literal) => {
+        concat!(
+            "
     SELECT a.id AS account_id, a.last_seq, a.debt, a.chain_rows, a.chain_code, a.chain_seal, l.plan,
-        l.reference, l.credits_per_month, l.anchor, l.next_month
+        l.reference, l.credits_per_month, l.anchor, l.next_month,
+        (SELECT CAST(",
+            $collect,
+            "(",
+            $list,
+            "(g.id, g.source, g.reference, g.amount, g.remaining, g.held, g.expired, g.clawed_back, g.expires_at,
+                g.created_at)) AS TEXT)
+            FROM grants g WHERE g.account_id = a.id AND g.remaining > 0) AS grants,
+        (SELECT CAST(",
+            $collect,
+            "(",
+            $list,
+            "(h.id, h.amount, h.captured, h.feature, h.units, h.rate_version, h.description, h.actor, h.metadata,
+                h.deadline, h.created_at, h.draws)) AS TEXT)
+            FROM holds h WHERE h.account_id = a.id AND h.status = 'pending') AS holds
     FROM accounts a LEFT JOIN allowances l ON l.account_id = a.id
-    WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
+    WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))"
+        )
+    };
+}
 
-const LOAD_OPEN_GRANTS: &str = "
-    SELECT account_id, id, source, reference, amount, remaining, held, expired, clawed_back, expires_at,
-        created_at
-    FROM grants WHERE account_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND remaining > 0";
+const LOAD_ACCOUNTS: Sql = Sql {
+    sqlite: load_accounts!("json_group_array", "json_array"),
+    postgres: load_accounts!("json_agg", "json_build_array"),
+};
 
 /// Grants without anything left that a row of history has opened or moved: a refund may have to open them
 /// again, a clawback has to know them. Those with something left are loaded above.
@@ -30,11 +53,6 @@ const LOAD_SPENT_GRANTS: &str = "
     JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
     CROSS JOIN json_each(t.draws) part
     JOIN grants g ON g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT) AND g.remaining = 0";
-
-const LOAD_PENDING_HOLDS: &str = "
-    SELECT account_id, id, amount, status, captured, feature, units, rate_version, description, actor, metadata,
-        reason, deadline, created_at, settled_at, draws
-    FROM holds WHERE account_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND status = 'pending'";
 
 /// Settled holds that are named, so that a late capture is told what became of them.
 const LOAD_SETTLED_HOLDS: &str = "
@@ -78,8 +96,6 @@ pub(super) type Heads = HashMap<AccountId, (Head, String)>;
 pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<(Loaded, Heads)> {
     let mut parts = Parts::default();
     let accounts = query_all(transaction, LOAD_ACCOUNTS, &wanted.accounts).await?;
-    parts.take_grants(&query_all(transaction, LOAD_OPEN_GRANTS, &wanted.accounts).await?)?;
-    parts.take_holds(&query_all(transaction, LOAD_PENDING_HOLDS, &wanted.accounts).await?)?;
     parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &wanted.holds).await?)?;
     parts.take_grants(&query_all(transaction, LOAD_SPENT_GRANTS, &rows_that_move_grants(wanted)).await?)?;
     parts.take_charges(&query_all(transaction, LOAD_CHARGES, &wanted.charges).await?)?;
@@ -97,6 +113,12 @@ pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> Stor
     Ok((loaded, heads))
 }
 
+/// One account as the last commit left it. A single statement sees one moment by itself.
+pub(super) async fn read(database: &Database, account: AccountId) -> StoreResult<Option<Account>> {
+    let rows = database.fetch_all(LOAD_ACCOUNTS, &[(&to_json(&[account])?).into()]).await?;
+    rows.first().map(|row| Ok(Parts::default().assemble(row)?.1)).transpose()
+}
+
 /// The rows of history whose grants are wanted. A grant was opened by the row of its own number; what a
 /// reset ended stands in the row before.
 fn rows_that_move_grants(wanted: &Wanted) -> Vec<(AccountId, Seq)> {
@@ -108,7 +130,7 @@ fn rows_that_move_grants(wanted: &Wanted) -> Vec<(AccountId, Seq)> {
 /// Runs a statement whose one parameter is a list; an empty list asks nothing.
 async fn query_all<T: Serialize>(
     transaction: &mut Transaction,
-    statement: &'static str,
+    statement: impl Into<Sql>,
     list: &[T],
 ) -> StoreResult<Vec<Row>> {
     if list.is_empty() {
@@ -129,6 +151,63 @@ struct Parts {
     holds: HashMap<AccountId, Vec<Hold>>,
     charges: HashMap<AccountId, Vec<Charge>>,
     resets: HashMap<AccountId, Vec<PastReset>>,
+}
+
+/// A grant in a list of [`LOAD_ACCOUNTS`], its columns in order.
+type ListedGrant = (i64, String, Option<String>, i64, i64, i64, i64, i64, Option<i64>, i64);
+
+/// A pending hold there.
+#[rustfmt::skip]
+type ListedHold = (
+    i64, i64, i64, Option<String>, Option<u32>, Option<i64>, String, String, Option<String>, i64, i64, String,
+);
+
+/// Opens a list of rows that came as one text; PostgreSQL says nothing where there are none.
+fn list<T: DeserializeOwned>(row: &Row, column: &str) -> StoreResult<Vec<T>> {
+    let Some(text) = row.optional_text(column)? else { return Ok(Vec::new()) };
+    rows::expected(serde_json::from_str(text).ok(), column)
+}
+
+fn open_grants(row: &Row) -> StoreResult<Vec<Grant>> {
+    let grant = |listed: ListedGrant| {
+        let (id, source, reference, amount, remaining, held, expired, clawed_back, expires_at, created_at) = listed;
+        Ok(Grant {
+            id: GrantId(Seq(id)),
+            source: rows::expected(Source::parse(&source), "source")?,
+            reference,
+            amount: rows::credits(amount)?,
+            remaining: rows::credits(remaining)?,
+            held: rows::credits(held)?,
+            expired: rows::credits(expired)?,
+            clawed_back: rows::credits(clawed_back)?,
+            expires_at: expires_at.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(created_at),
+        })
+    };
+    list(row, "grants")?.into_iter().map(grant).collect()
+}
+
+fn pending_holds(row: &Row) -> StoreResult<Vec<Hold>> {
+    let hold = |listed: ListedHold| {
+        let (id, amount, captured, feature, units, rate_version, description, actor, metadata, deadline, made, draws) =
+            listed;
+        Ok(Hold {
+            id: HoldId(Seq(id)),
+            amount: rows::credits(amount)?,
+            status: HoldStatus::Pending,
+            captured: rows::credits(captured)?,
+            usage: rows::usage_of(feature.as_deref(), units.map(i64::from), rate_version)?,
+            description,
+            actor,
+            metadata: metadata.map(|json| rows::expected(Metadata::parse(&json), "metadata")).transpose()?,
+            reason: None,
+            deadline: Timestamp::from_millis(deadline),
+            created_at: Timestamp::from_millis(made),
+            settled_at: None,
+            draws: rows::expected(serde_json::from_str(&draws).ok(), "draws of a hold")?,
+        })
+    };
+    list(row, "holds")?.into_iter().map(hold).collect()
 }
 
 /// What a row of history took from which grant.
@@ -183,8 +262,8 @@ impl Parts {
         let snapshot = Snapshot {
             last_seq: Seq(row.integer("last_seq")?),
             debt: rows::credits(row.integer("debt")?)?,
-            grants: self.grants.remove(&id).unwrap_or_default(),
-            holds: self.holds.remove(&id).unwrap_or_default(),
+            grants: [open_grants(row)?, self.grants.remove(&id).unwrap_or_default()].concat(),
+            holds: [pending_holds(row)?, self.holds.remove(&id).unwrap_or_default()].concat(),
             charges: self.charges.remove(&id).unwrap_or_default(),
             resets: self.resets.remove(&id).unwrap_or_default(),
             allowance: allowance(row)?,

@@ -55,11 +55,19 @@ pub(super) fn grant(row: &Row) -> StoreResult<Grant> {
 }
 
 pub(super) fn usage(row: &Row) -> StoreResult<Option<Usage>> {
-    let Some(feature) = row.optional_text("feature")? else { return Ok(None) };
+    usage_of(row.optional_text("feature")?, row.optional_integer("units")?, row.optional_integer("rate_version")?)
+}
+
+pub(super) fn usage_of(
+    feature: Option<&str>,
+    units: Option<i64>,
+    rate_version: Option<i64>,
+) -> StoreResult<Option<Usage>> {
+    let Some(feature) = feature else { return Ok(None) };
     Ok(Some(Usage {
         feature: expected(FeatureId::parse(feature), "feature")?,
-        units: expected(u32::try_from(row.integer("units")?).ok(), "units")?,
-        rate_version: row.integer("rate_version")?,
+        units: expected(units.and_then(|units| u32::try_from(units).ok()), "units")?,
+        rate_version: expected(rate_version, "version of the rates")?,
     }))
 }
 

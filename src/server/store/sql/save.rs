@@ -19,11 +19,19 @@ const INSERT_GRANTS: &str = "
         CAST(value ->> 10 AS BIGINT)
     FROM json_each($1)";
 
-const UPDATE_GRANTS: &str = "
+macro_rules! update_grants {
+    ($parameter:literal) => {
+        concat!(
+            "
     UPDATE grants SET remaining = CAST(change.value ->> 2 AS BIGINT), held = CAST(change.value ->> 3 AS BIGINT),
         expired = CAST(change.value ->> 4 AS BIGINT), clawed_back = CAST(change.value ->> 5 AS BIGINT)
-    FROM json_each($1) change WHERE grants.account_id = CAST(change.value ->> 0 AS BIGINT)
-        AND grants.id = CAST(change.value ->> 1 AS BIGINT)";
+    FROM json_each(",
+            $parameter,
+            ") change WHERE grants.account_id = CAST(change.value ->> 0 AS BIGINT)
+        AND grants.id = CAST(change.value ->> 1 AS BIGINT)"
+        )
+    };
+}
 
 const INSERT_HOLDS: &str = "
     INSERT INTO holds (account_id, id, amount, feature, units, rate_version, description, actor, metadata, deadline,
@@ -40,7 +48,10 @@ const UPDATE_HOLDS: &str = "
     FROM json_each($1) change WHERE holds.account_id = CAST(change.value ->> 0 AS BIGINT)
         AND holds.id = CAST(change.value ->> 1 AS BIGINT)";
 
-const INSERT_TRANSACTIONS: &str = "
+macro_rules! insert_transactions {
+    ($parameter:literal) => {
+        concat!(
+            "
     INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, feature, units,
         rate_version, description, actor, metadata, hold_id, refund_of, created_at, draws, code)
     SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3,
@@ -48,14 +59,27 @@ const INSERT_TRANSACTIONS: &str = "
         CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, value ->> 12,
         CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), value ->> 16,
         value ->> 17
-    FROM json_each($1)";
+    FROM json_each(",
+            $parameter,
+            ")"
+        )
+    };
+}
 
-const UPDATE_ACCOUNTS: &str = "
+macro_rules! update_accounts {
+    ($parameter:literal) => {
+        concat!(
+            "
     UPDATE accounts SET balance = CAST(change.value ->> 1 AS BIGINT), held = CAST(change.value ->> 2 AS BIGINT),
         debt = CAST(change.value ->> 3 AS BIGINT), last_seq = CAST(change.value ->> 4 AS BIGINT),
         chain_rows = CAST(change.value ->> 5 AS BIGINT), chain_code = change.value ->> 6,
-        chain_seal = change.value ->> 7
-    FROM json_each($1) change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)";
+        chain_seal = change.value ->> 7, next_due = CAST(change.value ->> 8 AS BIGINT)
+    FROM json_each(",
+            $parameter,
+            ") change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)"
+        )
+    };
+}
 
 /// `WHERE true` keeps SQLite's parser from taking ON for a join's (sqlite.org/lang_upsert.html).
 const UPSERT_ALLOWANCES: &str = "
@@ -67,10 +91,33 @@ const UPSERT_ALLOWANCES: &str = "
         credits_per_month = excluded.credits_per_month, anchor = excluded.anchor, next_month = excluded.next_month,
         next_at = excluded.next_at";
 
-const INSERT_ANSWERS: &str = "
+macro_rules! insert_answers {
+    ($parameter:literal) => {
+        concat!(
+            "
     INSERT INTO idempotency_keys (account_id, key, fingerprint, answer, created_at)
     SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, value ->> 3,
-        CAST(value ->> 4 AS BIGINT) FROM json_each($1)";
+        CAST(value ->> 4 AS BIGINT) FROM json_each(",
+            $parameter,
+            ")"
+        )
+    };
+}
+
+/// What almost every batch writes, in one trip: SQLite takes several statements at once.
+const SAVE_ALL: &str = concat!(
+    update_accounts!("$1"),
+    ";",
+    update_grants!("$2"),
+    ";",
+    insert_transactions!("$3"),
+    ";",
+    insert_answers!("$4")
+);
+
+/// The same for PostgreSQL in two trips. What is added goes by itself: its trigger locks rows that are changed here.
+const CHANGE: &str = concat!("WITH accounts_too AS (", update_accounts!("$1"), ") ", update_grants!("$2"));
+const ADD: &str = concat!("WITH answers_too AS (", insert_answers!("$2"), ") ", insert_transactions!("$1"));
 
 const INSERT_SERVICE_ANSWERS: &str = "
     INSERT INTO service_requests (caller, key, fingerprint, answer, created_at)
@@ -106,25 +153,48 @@ pub(super) async fn save(
         accounts.push(account_columns(account, head, key.seal(account.id(), head)));
     }
 
-    write(transaction, UPDATE_ACCOUNTS, accounts).await?;
     write(transaction, INSERT_GRANTS, new_grants.iter().map(|(account, grant)| new_grant(account.id(), grant))).await?;
-    write(transaction, UPDATE_GRANTS, old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)))
-        .await?;
     let new_holds = new_holds.iter().map(|(account, hold)| new_hold(account.id(), hold));
     write(transaction, INSERT_HOLDS, new_holds.collect::<StoreResult<Vec<_>>>()?).await?;
     write(transaction, UPDATE_HOLDS, old_holds.iter().map(|(account, hold)| hold_columns(account.id(), hold))).await?;
-    write(transaction, INSERT_TRANSACTIONS, rows).await?;
+    let grants: Vec<_> = old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)).collect();
+    let answers = batch.answers.iter();
+    let answers: Vec<_> =
+        answers.map(|(account, key, answer)| (account, key, &answer.fingerprint, &answer.text, batch.now)).collect();
+    write_most(transaction, &accounts, &grants, &rows, &answers).await?;
     let allowances = changed().filter(|account| account.changes().allowance);
     write(transaction, UPSERT_ALLOWANCES, allowances.filter_map(|account| allowance_columns(account))).await?;
-    let answers =
-        batch.answers.iter().map(|(account, key, answer)| (account, key, &answer.fingerprint, &answer.text, batch.now));
-    write(transaction, INSERT_ANSWERS, answers).await?;
     let service_answers = batch
         .service_answers
         .iter()
         .map(|(api_key, key, answer)| (api_key, key, &answer.fingerprint, &answer.text, batch.now));
     write(transaction, INSERT_SERVICE_ANSWERS, service_answers).await?;
     write(transaction, INSERT_AUDIT, batch.audit.iter().map(audit_columns)).await
+}
+
+/// Writes what almost every batch has, in as few trips as the database allows.
+async fn write_most(
+    transaction: &mut DatabaseTransaction,
+    accounts: &[impl Serialize],
+    grants: &[impl Serialize],
+    rows: &[impl Serialize],
+    answers: &[impl Serialize],
+) -> StoreResult<()> {
+    if accounts.is_empty() && answers.is_empty() {
+        return Ok(());
+    }
+    let (accounts, grants) = (to_json(&accounts)?, to_json(&grants)?);
+    let (added, has_added) = ((to_json(&rows)?, to_json(&answers)?), !(rows.is_empty() && answers.is_empty()));
+    if transaction.takes_several_statements() {
+        let values = [(&accounts).into(), (&grants).into(), (&added.0).into(), (&added.1).into()];
+        transaction.execute(SAVE_ALL, &values).await?;
+        return Ok(());
+    }
+    transaction.execute(CHANGE, &[(&accounts).into(), (&grants).into()]).await?;
+    if has_added {
+        transaction.execute(ADD, &[(&added.0).into(), (&added.1).into()]).await?;
+    }
+    Ok(())
 }
 
 /// Runs a statement over all rows at once; without rows there is nothing to run.
@@ -159,7 +229,8 @@ fn changed_holds(account: &Account) -> impl Iterator<Item = (&Account, &Hold)> {
 
 fn account_columns(account: &Account, head: &Head, seal: String) -> impl Serialize + use<> {
     let (total, held, debt) = (account.total(), account.held(), account.debt());
-    (account.id(), total, held, debt, account.last_seq(), head.rows, head.code.clone(), seal)
+    let due = account.next_due_at();
+    (account.id(), total, held, debt, account.last_seq(), head.rows, head.code.clone(), seal, due)
 }
 
 fn new_grant(account: AccountId, grant: &Grant) -> impl Serialize + '_ {
