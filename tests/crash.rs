@@ -130,7 +130,12 @@ impl Trial {
             let (path, expected) = expected(account);
             let balance = caller.get(&path).await;
             let found = ["total", "held", "debt"].map(|name| balance[name].as_i64().unwrap());
-            assert_eq!(found, expected, "{path}");
+            if found != expected {
+                let rows = self.rows_of(&caller, account).await;
+                let difference = self.journal.lock().unwrap().difference(account, &rows);
+                let books = self.site.json_of_any_end(&["reconcile"]);
+                panic!("{path} has {found:?} and not {expected:?}: {balance}\n{difference}\nreconcile: {books}");
+            }
         }
         self.assert_books_balance();
     }
@@ -145,17 +150,30 @@ impl Trial {
     async fn assert_history_is_what_was_answered(&self, server: &Server) {
         let caller = Caller::new(&self.secret, server);
         for account in 0..ACCOUNTS {
-            let path = self.journal.lock().unwrap().accounts()[account].path.clone();
-            let (mut rows, mut next_page) = (BTreeMap::new(), Some(String::new()));
-            while let Some(page) = next_page {
-                let page = caller.get(&format!("{path}/credits?limit=200{page}")).await;
-                for row in page["transactions"].as_array().unwrap() {
-                    rows.insert(row["id"].as_str().unwrap().to_owned(), row["amount"].as_i64().unwrap());
-                }
-                next_page = page["next_cursor"].as_str().map(|cursor| format!("&cursor={cursor}"));
-            }
-            assert!(rows == self.journal.lock().unwrap().accounts()[account].rows, "{path} has another history");
+            let rows = self.rows_of(&caller, account).await;
+            let journal = self.journal.lock().unwrap();
+            let of_account = &journal.accounts()[account];
+            assert!(
+                rows == of_account.rows,
+                "{} has another history\n{}",
+                of_account.path,
+                journal.difference(account, &rows)
+            );
         }
+    }
+
+    /// What the program shows of an account's history: rows with their amounts.
+    async fn rows_of(&self, caller: &Caller, account: usize) -> BTreeMap<String, i64> {
+        let path = self.journal.lock().unwrap().accounts()[account].path.clone();
+        let (mut rows, mut next_page) = (BTreeMap::new(), Some(String::new()));
+        while let Some(page) = next_page {
+            let page = caller.get(&format!("{path}/credits?limit=200{page}")).await;
+            for row in page["transactions"].as_array().unwrap() {
+                rows.insert(row["id"].as_str().unwrap().to_owned(), row["amount"].as_i64().unwrap());
+            }
+            next_page = page["next_cursor"].as_str().map(|cursor| format!("&cursor={cursor}"));
+        }
+        rows
     }
 
     async fn assert_file_is_sound(&self) {

@@ -219,6 +219,31 @@ impl Journal {
         entry.answer = Some(answer);
     }
 
+    /// For people: in what an account's history differs from what was answered, and what was refused to it. A refusal
+    /// that came from a balance that was no longer true shows here.
+    pub fn difference(&self, account: usize, rows: &BTreeMap<String, i64>) -> String {
+        let expected = &self.accounts[account].rows;
+        let missing_in = |there: &BTreeMap<String, i64>, here: &BTreeMap<String, i64>| {
+            let missing = there.iter().filter(|(id, amount)| here.get(*id) != Some(*amount));
+            missing.map(|(id, amount)| format!("{id} {amount:+}")).collect::<Vec<_>>().join(", ")
+        };
+        let of_account = self.entries.iter().filter(|entry| entry.account == account);
+        let refused = of_account.clone().filter(|entry| entry.answer.is_some() && !entry.is_acknowledged());
+        let said = |entry: &Entry| {
+            let answer = entry.answer.as_ref().map(|answer| answer.text.as_str()).unwrap_or_default();
+            format!("\n  {} {:?}: {answer}", entry.request.key, entry.wish)
+        };
+        let unanswered = of_account.filter(|entry| entry.answer.is_none());
+        let sent = |entry: &Entry| format!("\n  {} {:?}", entry.request.key, entry.wish);
+        format!(
+            "in the history and not answered: {}\nanswered and not in the history: {}\nrefused:{}\nwithout an answer:{}",
+            missing_in(rows, expected),
+            missing_in(expected, rows),
+            refused.map(said).collect::<String>(),
+            unanswered.map(sent).collect::<String>()
+        )
+    }
+
     /// What nobody can know the end of: sent, and not answered.
     pub fn unanswered(&self) -> Vec<(usize, Request)> {
         let unanswered = self.entries.iter().enumerate().filter(|(_, entry)| entry.answer.is_none());

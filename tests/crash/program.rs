@@ -50,6 +50,12 @@ impl Site {
         serde_json::from_str(&said).unwrap()
     }
 
+    /// The same of a command that may find something wrong.
+    pub fn json_of_any_end(&self, arguments: &[&str]) -> Value {
+        let output = self.program().args(arguments).arg("--json").output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
     pub fn make_service_key(&self) -> String {
         self.json(&["keys", "create", "--service"])["key"].as_str().unwrap().to_owned()
     }
