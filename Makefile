@@ -3,7 +3,7 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev test test-long check unit end2end fuzz bench bench-long fmt clean
+.PHONY: help setup build run dev test test-long mutants check unit end2end fuzz bench bench-long fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,18 @@ test: ## everything: format, lints, Rust tests, end-to-end, fuzzing
 	@$(MAKE) --no-print-directory check unit end2end fuzz
 
 test-long: ## what takes longer than half an hour: 500 kills on each database, 10,000 fuzzed requests
+test-long: ## what takes longer: 500 kills, 200 histories, 512 sequences of 512 on each database
 	@scripts/setup.sh test
+	TEST_HISTORIES=200 $(TOOLS) cargo test --locked --features ssr --test linearizable
+	TEST_SEQUENCES=512 $(TOOLS) cargo test --locked --features ssr --test sequences
 	TEST_KILLS=500 $(TOOLS) cargo test --locked --features ssr --test crash
 	$(TOOLS) cargo leptos build
 	TEST_FUZZ_CASES=10000 TEST_FUZZ_SEED=random $(TOOLS) scripts/fuzz.sh
+
+mutants: ## defects on purpose, which the tests have to find; see docs/mutants.md
+	@scripts/setup.sh test
+	scripts/mutants.sh
+	scripts/mutants.sh core
 
 check: # format and lints for both targets; warnings are errors
 	$(TOOLS) cargo fmt --check

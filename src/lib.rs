@@ -1,10 +1,15 @@
 //! Scrip: a self-hosted credit system. `domain` is the pure core, `api` the doors for pages, `pages` and
-//! `components` what people see, `server` everything that only the server has.
+//! `components` what people see, `server` everything that only the server has. Without any of the features of Cargo.toml
+//! it is the core alone.
 
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod api;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod app;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod components;
 pub mod domain;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod server;
