@@ -31,6 +31,8 @@ trap 'exit 130' INT TERM
 for name in $(compgen -e SCRIP_ || true); do unset "$name"; done
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 export DATABASE_URL="sqlite://$data/scrip.db" LEPTOS_SITE_ADDR="127.0.0.1:$port" LEPTOS_SITE_ROOT="$PWD/target/site"
+# A request that was only refused for coming too fast would show nothing.
+export SCRIP_CALLS_PER_SECOND=100000
 export SCRIP_LOG=warn NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 "$PROGRAM" serve > "$data/log" 2>&1 &
 server=$!
@@ -69,5 +71,9 @@ fuzz_as program --header "Authorization: Bearer $service"
 
 if grep -E 'panicked|an internal error' "$data/log"; then failed=yes; fi
 if ! "$PROGRAM" reconcile --json > "$data/books" 2>&1; then cat "$data/books"; failed=yes; fi
-python3 scripts/fuzz-report.py "$data" "${failed:-no}"
-[ -z "$failed" ]
+requests=$(cat "$data"/*.out | grep -oE '[0-9]+ generated' | awk '{sum += $1} END {print sum + 0}')
+if [ -n "$failed" ]; then
+    echo "fuzz: failed, see above ($requests requests, seed $SEED)"
+    exit 1
+fi
+echo "fuzz: $requests requests as nobody, as a person and as a program, seed $SEED: no 5xx, nothing undescribed, the books balance"

@@ -3,8 +3,11 @@
 
 mod common;
 
-use common::server::{Program, TestServer};
+use common::audit_entry;
+use common::server::{Program, TestServer, Visitor};
 use reqwest::{Method, StatusCode};
+use scrip::domain::identity::{Email, Role};
+use scrip::server::store::People;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -104,8 +107,7 @@ async fn every_operation_that_is_described_is_there() {
     let server = TestServer::start().await;
     let nobody = Program::with_key(&server, None);
     for (path, method, operation) in operations(&document()) {
-        let url = path.replace("{account}", "nobody").replace("{id}", "h1").replace(['{', '}', '*'], "");
-        let answer = nobody.send(method.clone(), &url, None, None).await;
+        let answer = nobody.send(method.clone(), &url_of(&path), None, None).await;
         let is_open = operation["security"].as_array().unwrap().is_empty();
         assert!(!matches!(answer.status.as_u16(), 404 | 405), "{method} {path}: {answer:?}");
         assert_eq!(answer.status == StatusCode::UNAUTHORIZED, !is_open, "{method} {path}: {answer:?}");
@@ -141,4 +143,70 @@ async fn the_document_and_its_page_load_nothing_from_elsewhere() {
     assert_eq!((style.status, style.content_type.as_str()), (StatusCode::OK, "text/css; charset=utf-8"));
     assert!(!style.text.contains("url(") && !style.text.contains("@import"));
     server.stop().await;
+}
+
+/// The address of an operation, with names that are of nobody.
+fn url_of(path: &str) -> String {
+    path.replace("{account}", "nobody").replace("{id}", "h1").replace(['{', '}', '*'], "")
+}
+
+/// The rule of each operation comes from the description itself: what is open is open to everyone; paths of named
+/// accounts are for service keys, by scope, and administrators; all others are for a person.
+#[tokio::test]
+async fn every_operation_asks_who_calls_and_what_they_may() {
+    let server = TestServer::start().await;
+    Visitor::signed_up(&server, "ann@example.com").await;
+    let demoted = Visitor::admin(&server).await;
+    let store = server.open_store().await;
+    let entry = audit_entry(None, "demote");
+    assert!(store.set_role(&Email::parse("admin@example.com").unwrap(), Role::User, &entry).await.unwrap());
+    let nobody = Program::with_key(&server, None);
+    let stranger = Program::with_key(&server, Some("scrip_00000000000000000000000000"));
+    let person = Program::with_key(&server, Some(&server.personal_key("ann@example.com").await));
+    let reader = Program::with_key(&server, Some(&server.service_key_with("accounts:read").await.1));
+    let program = Program::service(&server);
+    for (path, method, operation) in operations(&document()) {
+        let url = url_of(&path);
+        let place = format!("{method} {path}");
+        let of_accounts = path.starts_with("/api/accounts");
+        let status = async |caller: &Program| {
+            // A stream goes on for ever once it is allowed; HEAD asks the same and is answered at once.
+            let method = if method == Method::GET { Method::HEAD } else { method.clone() };
+            caller.send(method, &url, None, None).await.status.as_u16()
+        };
+        if operation["security"].as_array().unwrap().is_empty() {
+            for caller in [&nobody, &person, &program] {
+                assert!(!matches!(status(caller).await, 401 | 403), "{place} is open, but not to everyone");
+            }
+            continue;
+        }
+        assert_eq!((status(&nobody).await, status(&stranger).await), (401, 401), "{place}");
+        assert_eq!(status(&person).await == 403, of_accounts, "{place} for a person");
+        assert_eq!(status(&program).await == 403, !of_accounts, "{place} for a program");
+        assert_eq!(
+            status(&reader).await == 403,
+            !of_accounts || method != Method::GET,
+            "{place} for a reading program"
+        );
+        let sent = if method == Method::GET { Method::HEAD } else { method.clone() };
+        let session = demoted.client.request(sent, server.url(&url)).send().await.unwrap().status();
+        assert_eq!(session == StatusCode::FORBIDDEN, of_accounts, "{place} for who was an administrator");
+        assert_ne!(session, StatusCode::UNAUTHORIZED, "{place} for a session");
+    }
+    server.stop().await;
+}
+
+#[test]
+fn no_body_takes_fields_that_are_not_described() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let is_open = operation["security"].as_array().unwrap().is_empty();
+        let Some(body) = operation.get("requestBody").filter(|_| !is_open) else { continue };
+        for (kind, content) in body["content"].as_object().unwrap() {
+            if kind == "application/json" {
+                let shape = resolve(&document, &content["schema"]);
+                assert_eq!(shape["additionalProperties"], false, "{method} {path}");
+            }
+        }
+    }
 }

@@ -13,15 +13,34 @@ use crate::domain::operation::{NewGrant, Refusal, Source};
 use crate::domain::{Credits, UserId};
 use crate::server::random::{USER_ID_CHARS, random_name};
 use crate::server::services::{GRANTABLE_SOURCES, Granting, NewAccount, ServiceError, Services};
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
 use http::StatusCode;
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 /// The longest reference of a grant, in characters.
 const MAX_REFERENCE_CHARS: usize = 200;
+
+/// Who may make accounts; anyone else is refused before the body is read.
+#[derive(Debug)]
+pub struct AccountMaker(Caller);
+
+impl FromRequestParts<Services> for AccountMaker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, services).await?;
+        match &caller {
+            Caller::Service(key) => require_scope(key, Scope::AccountsWrite)?,
+            Caller::Person(admin) if admin.role == Role::Admin => {}
+            Caller::Person(_) => return Err(Problem::forbidden("Accounts are made by a service key.")),
+        }
+        Ok(Self(caller))
+    }
+}
 
 /// Whose account is to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -57,16 +76,14 @@ impl AccountBody {
     responses((status = 201, description = "The account is there.", body = AccountView),
         (status = 409, description = "The address has an account already.", body = ProblemView,
             content_type = "application/problem+json")))]
-pub async fn create(State(services): State<Services>, call: Call<Caller, AccountBody>) -> Result<Response, Problem> {
-    match &call.who {
-        Caller::Service(key) => require_scope(key, Scope::AccountsWrite)?,
-        Caller::Person(admin) if admin.role == Role::Admin => {}
-        Caller::Person(_) => return Err(Problem::forbidden("Accounts are made by a service key.")),
-    }
+pub async fn create(
+    State(services): State<Services>,
+    call: Call<AccountMaker, AccountBody>,
+) -> Result<Response, Problem> {
     let new = AccountBody { email: call.body.email.clone(), name: call.body.name.clone() }.check()?;
     let (id, email, name) = (new.id.clone(), new.email.to_string(), new.name.as_str().to_owned());
     let render = move |outcome: &_| account_json(&id, &email, &name, outcome);
-    let key = call.request_key(render.clone()).map(|key| match &call.who {
+    let key = call.request_key(render.clone()).map(|key| match &call.who.0 {
         Caller::Service(api_key) => key.of_api_key(api_key.id.clone()),
         Caller::Person(admin) => key.of_admin(&admin.public_id),
     });

@@ -158,7 +158,7 @@ pub async fn hold(State(services): State<Services>, call: Call<Subject, HoldBody
 /// Take a hold, or part of it.
 #[utoipa::path(
     post, path = "/credits/holds/{id}/capture", operation_id = "capture", tag = tags::SPENDING,
-    params(("id" = String, Path, description = "The hold, as in `h13`.", example = "h13")),
+    params(("id" = String, Path, description = "The hold, as in `h13`.", pattern = "^h[1-9][0-9]{0,18}$", example = "h13")),
     request_body(content = Option<CaptureBody>, content_type = "application/json"),
     responses((status = 200, description = "The credits are spent; the rest of the hold is free again.", body = ReceiptView),
         (status = 409, description = "The hold was settled before: `hold_status` says how.", body = ProblemView,
@@ -176,7 +176,7 @@ pub async fn capture(
 /// Give a hold back.
 #[utoipa::path(
     post, path = "/credits/holds/{id}/release", operation_id = "release", tag = tags::SPENDING,
-    params(("id" = String, Path, description = "The hold, as in `h13`.", example = "h13")),
+    params(("id" = String, Path, description = "The hold, as in `h13`.", pattern = "^h[1-9][0-9]{0,18}$", example = "h13")),
     request_body(content = Option<ReleaseBody>, content_type = "application/json"),
     responses((status = 200, description = "The credits are free again.", body = HoldView),
         (status = 409, description = "The hold was settled before: `hold_status` says how.", body = ProblemView,
@@ -196,7 +196,7 @@ pub async fn release(
 /// Whole or in part, to the very grants that it drew from. For service keys and administrators.
 #[utoipa::path(
     post, path = "/accounts/{account}/credits/transactions/{id}/refund", operation_id = "refund", tag = tags::ACCOUNTS,
-    params(("id" = String, Path, description = "The charge, as in `t12`.", example = "t12")),
+    params(("id" = String, Path, description = "The charge, as in `t12`.", pattern = "^t[1-9][0-9]{0,18}$", example = "t12")),
     request_body(content = Option<RefundBody>, content_type = "application/json"),
     responses((status = 201, description = "The credits are back.", body = ReceiptView)))]
 pub async fn refund(

@@ -76,7 +76,7 @@ pub async fn export(
 #[expect(dead_code, reason = "only described; read as a ListQuery")]
 struct ExportQuery {
     /// The most rows; all of them where absent.
-    #[param(required = false, value_type = u32, minimum = 1)]
+    #[param(required = false, value_type = i64, minimum = 1, maximum = 4_294_967_295_u32)]
     limit: Option<u32>,
     /// Begin below this transaction, as `next_cursor` of a page.
     #[param(required = false, value_type = String, pattern = "^t[1-9][0-9]{0,18}$")]

@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod export;
 mod json;
+mod links;
 mod openapi;
 mod problem;
 mod query;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -72,6 +73,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let paths = std::mem::take(&mut document.paths.paths);
     let completed = paths.into_iter().map(|(path, item)| (format!("{PREFIX}{path}"), complete_path(&path, item)));
     document.paths.paths = completed.collect();
+    super::links::add(&mut document);
     complete_components(document.components.get_or_insert_with(Components::new));
     document
 }
@@ -136,6 +138,9 @@ fn complete_operation(path: &str, method: &HttpMethod, operation: &mut Operation
     if changes && !is_open {
         parameters.push(idempotency_parameter());
     }
+    if let Some(body) = operation.request_body.as_mut() {
+        unwrap_optional(body);
+    }
     let facts = Facts {
         is_open,
         changes,
@@ -153,6 +158,18 @@ fn complete_operation(path: &str, method: &HttpMethod, operation: &mut Operation
             .iter_mut()
             .filter(|(status, _)| status.starts_with('2'))
             .for_each(|(_, answer)| mark_replayable(answer));
+    }
+}
+
+/// A body that may be absent is described as one of a shape and `null`, but `null` is no body.
+fn unwrap_optional(body: &mut RequestBody) {
+    for content in body.content.values_mut() {
+        let Some(RefOr::T(Schema::OneOf(either))) = &content.schema else { continue };
+        let shape = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+        if let (2, Some(shape)) = (either.items.len(), shape) {
+            content.schema = Some(shape);
+            body.required = Some(Required::False);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::codes::CODES;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The whole page.
@@ -25,6 +26,7 @@ pub fn render(document: &Value) -> String {
             .for_each(|(path, method, operation)| write_operation(&mut html, path, method, operation));
         html.push_str("</section>");
     }
+    write_common_answers(&mut html, document);
     write_shapes(&mut html, document);
     write_codes(&mut html);
     html.push_str("</main></body></html>\n");
@@ -50,7 +52,7 @@ fn begin(html: &mut String, document: &Value) {
         }
     }
     html.push_str(
-        "<li><a href=\"#shapes\">Shapes</a></li><li><a href=\"#codes\">Codes</a></li></ul></nav></header><main>",
+        "<li><a href=\"#everywhere\">Everywhere</a></li><li><a href=\"#shapes\">Shapes</a></li><li><a href=\"#codes\">Codes</a></li></ul></nav></header><main>",
     );
     write_callers(html, document);
 }
@@ -129,15 +131,40 @@ fn write_body(html: &mut String, body: &Value) {
 
 fn write_answers(html: &mut String, answers: &Value) {
     html.push_str("<table><thead><tr><th>Status</th><th>Meaning</th><th>Form</th></tr></thead><tbody>");
-    for (status, answer) in entries(answers) {
-        let (meaning, form) = match answer["$ref"].as_str() {
-            // What all paths have in common is explained once, under the codes.
-            Some(reference) => (last_part(reference).to_owned(), link("Problem")),
-            None => (prose(text(&answer["description"])), forms(&answer["content"])),
-        };
+    let (common, own): (Vec<_>, Vec<_>) = entries(answers).partition(|(_, answer)| answer["$ref"].is_string());
+    for (status, answer) in own {
+        let (meaning, form) = (prose(text(&answer["description"])), forms(&answer["content"]));
         let _ = write!(html, "<tr><td>{}</td><td>{meaning}</td><td>{form}</td></tr>", escape(status));
     }
+    if !common.is_empty() {
+        let statuses: Vec<String> = common.iter().map(|(status, _)| escape(status)).collect();
+        let _ = write!(
+            html,
+            "<tr><td>{}</td><td>As <a href=\"#everywhere\">everywhere</a>.</td><td>{}</td></tr>",
+            statuses.join(" "),
+            link("Problem")
+        );
+    }
     html.push_str("</tbody></table>");
+}
+
+/// The failures that look alike wherever they are met.
+fn write_common_answers(html: &mut String, document: &Value) {
+    let mut common: BTreeMap<&str, &str> = BTreeMap::new();
+    for (_, item) in entries(&document["paths"]) {
+        for (_, operation) in entries(item) {
+            let answers = entries(&operation["responses"]);
+            common.extend(answers.filter_map(|(status, answer)| Some((status, answer["$ref"].as_str()?))));
+        }
+    }
+    html.push_str(
+        "<section id=\"everywhere\"><h2>Everywhere</h2><table><thead><tr><th>Status</th><th>Meaning</th></tr></thead><tbody>",
+    );
+    for (status, reference) in common {
+        let answer = &document["components"]["responses"][last_part(reference)];
+        let _ = write!(html, "<tr><td>{}</td><td>{}</td></tr>", escape(status), prose(text(&answer["description"])));
+    }
+    html.push_str("</tbody></table></section>");
 }
 
 fn forms(content: &Value) -> String {
