@@ -7,6 +7,7 @@
 #   TEST_FUZZ_PROGRAM=...   instead of target/debug/scrip
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 
 CASES="${TEST_FUZZ_CASES:-900}"
 SEED="${TEST_FUZZ_SEED:-1}"
@@ -58,9 +59,10 @@ fuzz_as() { # who, further arguments
     local who="$1"; shift
     echo "As $who: $operations operations, up to $each cases of each in each phase, seed $SEED"
     # The stream of events never ends, so it is no request that could be waited for; tests/rest.rs reads it.
-    if ! "$SCHEMATHESIS" --config-file scripts/fuzz.toml run "http://127.0.0.1:$port/api/openapi.json" \
+    # It leaves files where it runs.
+    if ! (cd "$data" && "$SCHEMATHESIS" --config-file "$root/scripts/fuzz.toml" run "http://127.0.0.1:$port/api/openapi.json" \
         --max-examples "$each" --seed "$SEED" --exclude-path-regex '/events$' \
-        --report json --report-json-path "$data/$who.json" "$@" > "$data/$who.out" 2>&1; then
+        "$@" > "$data/$who.out" 2>&1); then
         cat "$data/$who.out"
         failed=yes
     fi

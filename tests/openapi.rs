@@ -84,6 +84,16 @@ fn every_reference_leads_somewhere_and_every_shape_is_used() {
     }
 }
 
+#[test]
+fn an_answer_leads_to_what_may_follow_it() {
+    let document = document();
+    let of = |path: &str, status: &str, to: &str| {
+        document["paths"][path]["post"]["responses"][status]["links"][to]["operationId"].clone()
+    };
+    assert_eq!(of("/api/credits/holds", "201", "capture"), "capture");
+    assert_eq!(of("/api/accounts/{account}/credits/charge", "201", "refund"), "refund");
+}
+
 fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {

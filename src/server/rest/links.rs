@@ -1,7 +1,6 @@
 //! What an answer leads to: which part of it is the next request's parameter (OpenAPI links).
 
-use utoipa::openapi::link::LinkBuilder;
-use utoipa::openapi::{OpenApi, RefOr};
+use serde_json::{Map, Value, json};
 
 /// An answer's part that names something, and the operation that takes it.
 struct Step {
@@ -43,18 +42,18 @@ const STEPS: [Step; 12] = [
     },
 ];
 
-/// Adds them to the answers of the operations.
-pub fn add(document: &mut OpenApi) {
-    let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| [item.get.as_mut(), item.post.as_mut()]).flatten();
+/// Adds them to the answers of the operations. In the finished JSON: utoipa 5 writes the names of a link's members
+/// as no reader knows them.
+pub fn add(document: &mut Value) {
+    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    let operations = items.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
     for operation in operations {
-        let id = operation.operation_id.as_deref();
-        for step in STEPS.iter().filter(|step| Some(step.from) == id) {
-            if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut(step.status) {
-                let link = LinkBuilder::new().operation_id(step.to);
-                let link = step.with.iter().fold(link, |link, (name, from)| link.parameter(*name, *from));
-                answer.links.insert(step.to.to_owned(), RefOr::T(link.build()));
-            }
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        for step in STEPS.iter().filter(|step| step.from == id) {
+            let parameters: Map<String, Value> =
+                step.with.iter().map(|(name, from)| ((*name).to_owned(), json!(from))).collect();
+            operation["responses"][step.status]["links"][step.to] =
+                json!({ "operationId": step.to, "parameters": parameters });
         }
     }
 }
@@ -65,8 +64,8 @@ mod tests {
 
     #[test]
     fn every_step_leads_from_an_operation_to_one_with_those_parameters() {
-        let document = serde_json::to_value(super::super::document()).unwrap();
-        let operations: Vec<&serde_json::Value> = document["paths"]
+        let document: Value = serde_json::from_str(super::super::document_text()).unwrap();
+        let operations: Vec<&Value> = document["paths"]
             .as_object()
             .unwrap()
             .values()

@@ -18,7 +18,7 @@ mod session;
 mod tags;
 mod views;
 
-pub use openapi::{document, document_text};
+pub use openapi::document_text;
 pub use problem::{InsufficientCredits, Problem, ProblemView, describe_bare_errors};
 
 use crate::server::services::Services;

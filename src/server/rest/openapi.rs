@@ -31,16 +31,14 @@ const SESSION: &str = "session";
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The description as the program serves it.
-static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| complete(super::routes().into_openapi()));
-static TEXT: LazyLock<String> =
-    LazyLock::new(|| serde_json::to_string_pretty(&*DOCUMENT).map(|text| text + "\n").unwrap_or_default());
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    // Plain structures with text keys; serde_json has no reason to refuse them.
+    let mut document = serde_json::to_value(complete(super::routes().into_openapi())).unwrap_or_default();
+    super::links::add(&mut document);
+    serde_json::to_string_pretty(&document).map(|text| text + "\n").unwrap_or_default()
+});
 
-/// The description of all paths under `/api`.
-pub fn document() -> &'static OpenApi {
-    &DOCUMENT
-}
-
-/// The same as text, as it is served and as it lies in `docs/openapi.json`.
+/// The description of all paths under `/api`, as it is served and as it lies in `docs/openapi.json`.
 pub fn document_text() -> &'static str {
     &TEXT
 }
@@ -73,7 +71,6 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let paths = std::mem::take(&mut document.paths.paths);
     let completed = paths.into_iter().map(|(path, item)| (format!("{PREFIX}{path}"), complete_path(&path, item)));
     document.paths.paths = completed.collect();
-    super::links::add(&mut document);
     complete_components(document.components.get_or_insert_with(Components::new));
     document
 }
