@@ -79,6 +79,9 @@ GRANT SELECT, INSERT, UPDATE (role, password_hash, name) ON users TO :"app";
 GRANT SELECT, INSERT, UPDATE (status, settled_at) ON orders TO :"app";
 GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON api_keys TO :"app";
 
+-- The number that says whether they have changed; triggers raise it.
+GRANT SELECT, UPDATE (number) ON access_changes TO :"app";
+
 -- What has an end.
 GRANT SELECT, INSERT, DELETE ON creations TO :"app";
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO :"app";

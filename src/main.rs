@@ -13,9 +13,14 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// What scripts go by.
+const EXIT_CODES: &str = "Exit codes: 0 where it is done; 1 where it was refused or failed, and where the books of \
+    `reconcile` do not balance; 2 where the arguments cannot be used, or nobody has agreed to what asks first. Reasons go to \
+    standard error. Commands work while the server runs.";
+
 /// A self-hosted credit system.
 #[derive(Parser)]
-#[command(name = "scrip", version, about)]
+#[command(name = "scrip", version, about, after_help = EXIT_CODES)]
 struct CommandLine {
     #[command(flatten)]
     settings: Settings,

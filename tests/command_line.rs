@@ -1,105 +1,14 @@
 //! The program itself: what commands print, and how a bad setting is refused.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "command_line/catalogues.rs"]
+mod catalogues;
 mod common;
 
+use common::command::{ANN, Installation, database, refused, run, scrip};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
-
-fn scrip(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
-    command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-}
-
-fn run(command: &mut Command, input: &str) -> Output {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn refused(command: &mut Command, input: &str) -> String {
-    let output = run(command, input);
-    assert!(!output.status.success());
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn database(folder: &TempDir) -> String {
-    format!("sqlite://{}", folder.path().join("scrip.db").display())
-}
-
-const ANN: &str = "ann@example.com";
-
-/// A database that commands work on, with Ann in it, who has what its preset gives for signing up.
-struct Installation {
-    folder: TempDir,
-    url: String,
-    preset: &'static str,
-}
-
-impl Installation {
-    fn new(preset: &'static str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = database(&folder);
-        Self { folder, url, preset }.with_ann()
-    }
-
-    fn with_ann(self) -> Self {
-        let made = run(&mut self.command(&["users", "create", "--email", ANN]), "correct horse battery\n");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        self
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = scrip(self.folder.path());
-        command.args(arguments).env("DATABASE_URL", &self.url).env("SCRIP_PRESET", self.preset);
-        command
-    }
-
-    fn output(&self, arguments: &[&str]) -> Output {
-        run(&mut self.command(arguments), "")
-    }
-
-    /// What a command prints that does its work.
-    fn text(&self, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The same, for programs.
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.text(&[arguments, &["--json"]].concat())).unwrap()
-    }
-
-    /// What a command says that does not, and exits with `code`.
-    fn fails(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        let words = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {words}");
-        words
-    }
-
-    fn balance(&self) -> i64 {
-        self.json(&["credits", "show", "--user", ANN])["balance"].as_i64().unwrap()
-    }
-
-    fn assert_books_balance(&self) {
-        assert_eq!(self.json(&["reconcile"])["ok"], true);
-    }
-
-    /// Whether any file of the database holds that text.
-    fn keeps(&self, text: &str) -> bool {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
-        let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-        let holds_it = |bytes: Vec<u8>| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        files.map(|file| std::fs::read(file).unwrap()).any(holds_it)
-    }
-}
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_person_is_made_with_a_password_from_standard_input() {
@@ -242,8 +151,13 @@ fn every_command_explains_itself() {
     for path in [
         "serve",
         "migrate",
+        "preset list",
+        "preset show",
+        "preset apply",
         "users create",
         "users promote",
+        "users demote",
+        "users set-password",
         "users list",
         "keys create",
         "keys revoke",
@@ -251,10 +165,12 @@ fn every_command_explains_itself() {
         "credits grant",
         "credits charge",
         "credits show",
+        "credits backfill",
         "credits clawback",
         "reset run",
         "reset undo",
         "chain renew",
+        "export",
         "reconcile",
     ] {
         let mut command = scrip(folder.path());
@@ -263,6 +179,8 @@ fn every_command_explains_itself() {
         assert!(output.status.success() && help.contains(&format!("Usage: scrip {path}")), "{path}: {help}");
         assert!(!help.starts_with("Usage"), "{path} says nothing of what it does");
     }
+    let help = run(scrip(folder.path()).arg("--help"), "");
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Exit codes: 0 where it is done"));
 }
 
 #[test]
@@ -273,6 +191,17 @@ fn people_are_found_by_a_part_of_their_address() {
     assert_eq!((&ann["email"], &ann["balance"], &ann["role"]), (&json!(ANN), &json!(60), &json!("user")));
     assert!(site.text(&["users", "list"]).contains("ann@example.com (ann): 60 credits, Free"));
     assert_eq!(site.json(&["users", "list", "--search", "bob"]), json!({ "users": [] }));
+}
+
+#[test]
+fn an_administrator_is_made_and_made_ordinary_again() {
+    let site = Installation::new("creator");
+    let role = || site.json(&["users", "list"])["users"][0]["role"].clone();
+    assert_eq!(site.json(&["users", "promote", "--email", ANN]), json!({ "email": ANN, "role": "admin" }));
+    assert_eq!(role(), "admin");
+    assert!(site.text(&["users", "demote", "--email", ANN]).contains("no administrator any more"));
+    assert_eq!(role(), "user");
+    assert!(site.fails(1, &["users", "demote", "--email", "bob@example.com"]).contains("Nobody has signed up"));
 }
 
 #[test]
@@ -306,6 +235,17 @@ fn a_service_key_has_the_scopes_that_were_named() {
     site.fails(2, &["keys", "create"]);
     let nobody = site.fails(1, &["keys", "create", "--user", "bob@example.com"]);
     assert!(nobody.contains("Nobody has signed up as bob@example.com."), "{nobody}");
+}
+
+#[test]
+fn a_key_ends_when_it_is_told_to() {
+    let site = Installation::new("creator");
+    site.json(&["keys", "create", "--user", ANN, "--expires", "2099-01-31T00:00:00Z"]);
+    let listed = site.json(&["keys", "list", "--user", ANN]);
+    assert_eq!(listed["keys"][0]["expires_at"], "2099-01-31T00:00:00Z");
+    let words = site.fails(1, &["keys", "create", "--user", ANN, "--expires", "2020-01-31T00:00:00Z"]);
+    assert!(words.contains("ends in the future"), "{words}");
+    site.fails(2, &["keys", "create", "--user", ANN, "--expires", "tomorrow"]);
 }
 
 #[test]
@@ -474,6 +414,11 @@ fn what_was_spent_of_a_reset_is_taken_back_with_it() {
     site.assert_books_balance();
 }
 
+/// Lines of JSON, as `export` writes them.
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[test]
 fn commands_work_on_postgresql() {
     let folder = tempfile::tempdir().unwrap();
@@ -484,6 +429,10 @@ fn commands_work_on_postgresql() {
     assert_eq!((&granted["transaction"], &granted["balance_after"]), (&json!(2), &json!(100)));
     let made = site.json(&["keys", "create", "--user", ANN]);
     site.json(&["keys", "revoke", made["id"].as_str().unwrap()]);
+    assert_eq!(site.json(&["preset", "apply", "mvp", "--yes"])["version"], 2);
+    assert_eq!(lines(&site.text(&["export", "--json"])).len(), 2);
+    let changed = run(&mut site.command(&["users", "set-password", "--email", ANN]), "another horse battery");
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
     let books = site.json(&["reconcile"]);
     assert_eq!((&books["ok"], &books["balance"], &books["flaws"]), (&json!(true), &json!(100), &json!([])));
 }

@@ -55,3 +55,24 @@ EXECUTE FUNCTION refuse('an idempotency key is used once');
 
 CREATE TRIGGER service_requests_are_not_emptied BEFORE TRUNCATE ON service_requests FOR EACH STATEMENT
 EXECUTE FUNCTION refuse('an idempotency key is used once');
+
+-- How often a key was revoked or a person changed. Programs remember both between calls, and look here twice a second
+-- whether they still may. New keys and new people change nothing that was remembered.
+CREATE TABLE access_changes (
+    id     BIGINT PRIMARY KEY CHECK (id = 1),
+    number BIGINT NOT NULL
+);
+
+INSERT INTO access_changes (id, number) VALUES (1, 0);
+
+CREATE FUNCTION count_access_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE access_changes SET number = number + 1;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER api_keys_count_changes AFTER UPDATE OF revoked_at, expires_at ON api_keys FOR EACH STATEMENT
+EXECUTE FUNCTION count_access_change();
+
+CREATE TRIGGER users_count_changes AFTER UPDATE ON users FOR EACH STATEMENT
+EXECUTE FUNCTION count_access_change();

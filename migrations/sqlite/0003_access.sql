@@ -60,3 +60,18 @@ BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
 
 CREATE TRIGGER service_requests_stay BEFORE DELETE ON service_requests
 BEGIN SELECT RAISE(ABORT, 'an idempotency key is used once'); END;
+
+-- How often a key was revoked or a person changed. Programs remember both between calls, and look here twice a second
+-- whether they still may. New keys and new people change nothing that was remembered.
+CREATE TABLE access_changes (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO access_changes (id, number) VALUES (1, 0);
+
+CREATE TRIGGER api_keys_count_changes AFTER UPDATE OF revoked_at, expires_at ON api_keys
+BEGIN UPDATE access_changes SET number = number + 1; END;
+
+CREATE TRIGGER users_count_changes AFTER UPDATE ON users
+BEGIN UPDATE access_changes SET number = number + 1; END;

@@ -1,7 +1,10 @@
 //! Credits by command: what someone has, grants, charges and clawbacks. Each change can have an idempotency key, so
 //! that a script that is run twice changes nothing the second time.
 
-use super::{CommandError, find_person, parse_amount, parse_email, parse_line, parse_words, said, said_or_missing};
+use super::backfill::BackfillArgs;
+use super::{
+    CommandError, find_person, parse_amount, parse_email, parse_line, parse_moment, parse_words, said, said_or_missing,
+};
 use clap::{Args, Subcommand};
 use scrip::domain::credits::{credit_count, group_digits};
 use scrip::domain::identity::Email;
@@ -15,8 +18,9 @@ use scrip::server::store::{HistoryFilter, HistoryQuery, User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Rows of history that are shown.
+/// Rows of history that are shown where nobody says otherwise, and the most; `export` has all.
 const SHOWN: u32 = 10;
+const MAX_SHOWN: i64 = 1_000;
 /// The longest reference of a grant, in characters.
 const MAX_REFERENCE_CHARS: usize = 200;
 
@@ -32,10 +36,17 @@ pub enum CreditsCommand {
         /// Who.
         #[arg(long, value_name = "EMAIL", value_parser = parse_email)]
         user: Email,
+        /// How many of the last movements.
+        #[arg(long, value_name = "N", default_value_t = SHOWN, value_parser = clap::value_parser!(u32).range(1..=MAX_SHOWN))]
+        limit: u32,
         /// Print one JSON object, for programs.
         #[arg(long)]
         json: bool,
     },
+    /// Bring every account to a number of credits, as for people who were there before there were credits: who has less
+    /// gets what is missing. Every change is a grant or an adjustment in the history. Asks first; without a terminal it
+    /// needs --yes.
+    Backfill(BackfillArgs),
     /// Take a grant back whose payment was returned. What was spent of it is owed: the next credits pay it off.
     Clawback(ClawbackArgs),
 }
@@ -207,7 +218,8 @@ pub async fn run(services: &Services, command: CreditsCommand) -> Result<(), Com
     match command {
         CreditsCommand::Grant(args) => grant(services, args).await,
         CreditsCommand::Charge(args) => charge(services, args).await,
-        CreditsCommand::Show { user, json } => show(services, &user, json).await,
+        CreditsCommand::Show { user, limit, json } => show(services, &user, limit, json).await,
+        CreditsCommand::Backfill(args) => super::backfill::run(services, args).await,
         CreditsCommand::Clawback(args) => clawback(services, args).await,
     }
 }
@@ -255,10 +267,10 @@ async fn clawback(services: &Services, args: ClawbackArgs) -> Result<(), Command
     Ok(())
 }
 
-async fn show(services: &Services, email: &Email, json: bool) -> Result<(), CommandError> {
+async fn show(services: &Services, email: &Email, limit: u32, json: bool) -> Result<(), CommandError> {
     let person = find_person(services, email).await?;
     let balance = services.read_balance(person.account).await.map_err(said)?;
-    let query = HistoryQuery { filter: HistoryFilter::Movements, limit: SHOWN, ..HistoryQuery::default() };
+    let query = HistoryQuery { filter: HistoryFilter::Movements, limit, ..HistoryQuery::default() };
     let rows = services.list_movements(person.account, query).await.map_err(said)?;
     if json {
         println!("{}", standing_json(&person, &balance, &rows));
@@ -327,10 +339,6 @@ fn parse_source(text: &str) -> Result<Source, String> {
 
 fn parse_reference(text: &str) -> Result<String, String> {
     parse_line(text, MAX_REFERENCE_CHARS)
-}
-
-fn parse_moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text).ok_or_else(|| "a time looks like 2027-01-31T00:00:00Z".to_owned())
 }
 
 fn parse_feature(text: &str) -> Result<FeatureId, String> {

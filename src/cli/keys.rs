@@ -1,6 +1,6 @@
 //! Keys of programs by command: making them, listing them, taking them away.
 
-use super::{CommandError, find_person, parse_email, parse_line, said, said_or_missing};
+use super::{CommandError, find_person, parse_email, parse_line, parse_moment, said, said_or_missing};
 use clap::{Args, Subcommand};
 use scrip::domain::access::{ApiKey, Scope, Scopes};
 use scrip::domain::identity::Email;
@@ -64,6 +64,9 @@ pub struct NewKey {
     /// What it is for; shown where keys are listed.
     #[arg(long, value_name = "TEXT", value_parser = parse_label, default_value = "command line")]
     label: String,
+    /// When it ends, as in 2027-01-31T00:00:00Z; never where absent.
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, conflicts_with = "expires_in_days")]
+    expires: Option<Timestamp>,
     /// End it after so many days; never where absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS))]
     expires_in_days: Option<u32>,
@@ -89,7 +92,11 @@ async fn create(services: &Services, wanted: NewKey) -> Result<(), CommandError>
         (None, false) => return Err(CommandError::Said("Say whose it is: --user EMAIL, or --service.".to_owned())),
     };
     let now = services.clock().now();
-    let expires_at = wanted.expires_in_days.map(|days| now.plus_seconds(i64::from(days) * SECONDS_PER_DAY));
+    let in_days = wanted.expires_in_days.map(|days| now.plus_seconds(i64::from(days) * SECONDS_PER_DAY));
+    let expires_at = wanted.expires.or(in_days);
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(CommandError::Said("A key ends in the future.".to_owned()));
+    }
     let made = services.make_api_key(holder, &wanted.label, expires_at, &Actor::system().name).await;
     let (id, secret) = made.map_err(said)?;
     if wanted.json {

@@ -2,17 +2,20 @@
 //! share: how arguments are taken, how a failure becomes a sentence, and the question before many accounts are
 //! changed. No rule about credits comes in here.
 
+mod backfill;
 mod books;
 pub mod chain;
 mod credits;
+mod export;
 mod keys;
+mod presets;
 mod resets;
 mod users;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use scrip::api::ApiError;
 use scrip::domain::identity::Email;
-use scrip::domain::{Credits, CreditsError, Memo, Refusal};
+use scrip::domain::{Credits, CreditsError, Memo, Refusal, Timestamp};
 use scrip::server::config::{Config, ConfigError};
 use scrip::server::services::{ServiceError, Services};
 use scrip::server::start::{Core, StartError};
@@ -28,6 +31,9 @@ const NOT_CONFIRMED: u8 = 2;
 /// standard output; the log and all else go to standard error.
 #[derive(Subcommand)]
 pub enum Command {
+    /// See what is sold and what things cost, and let another catalogue rule.
+    #[command(subcommand)]
+    Preset(presets::PresetCommand),
     /// Look after people.
     #[command(subcommand)]
     Users(users::UsersCommand),
@@ -40,6 +46,8 @@ pub enum Command {
     /// Begin monthly credits anew out of turn, and reverse that exactly.
     #[command(subcommand)]
     Reset(resets::ResetCommand),
+    /// Write the whole history of one account, or of all, as CSV or as lines of JSON.
+    Export(export::ExportArgs),
     /// Recompute every account from its history and compare. Exits with 1 where anything does not fit.
     Reconcile {
         /// Print one JSON object, for programs.
@@ -48,15 +56,38 @@ pub enum Command {
     },
 }
 
+/// How carefully something is done to many accounts.
+#[derive(Args)]
+struct Care {
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Opens the database, does what one command asks, and closes it whatever came of that.
 pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+    let command = match command {
+        Command::Preset(command) => match presets::run_without_database(command)? {
+            None => return Ok(()),
+            Some(command) => Command::Preset(command),
+        },
+        other => other,
+    };
     let core = Core::open(config).await?;
     let services = &core.services;
     let done = match command {
+        Command::Preset(command) => presets::run(services, command).await,
         Command::Users(command) => users::run(services, command).await,
         Command::Keys(command) => keys::run(services, command).await,
         Command::Credits(command) => credits::run(services, command).await,
         Command::Reset(command) => resets::run(services, command).await,
+        Command::Export(args) => export::run(services, args).await,
         Command::Reconcile { json } => books::reconcile(services, json).await,
     };
     core.close().await;
@@ -185,4 +216,8 @@ fn parse_line(text: &str, max_chars: usize) -> Result<String, String> {
     let text = text.trim();
     let fits = (1..=max_chars).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if fits { Ok(text.to_owned()) } else { Err(format!("it has to be one line of 1 to {max_chars} characters")) }
+}
+
+fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| "a time looks like 2027-01-31T00:00:00Z".to_owned())
 }

@@ -1,7 +1,7 @@
 //! Resets of monthly credits by command. They change many accounts, so they ask first, can be tried without
 //! changing anything, and have a name by which they are gone on with and reversed.
 
-use super::{CommandError, account_count, confirm, find_person, parse_email, said, said_or_missing};
+use super::{Care, CommandError, account_count, confirm, find_person, parse_email, said, said_or_missing};
 use clap::{Args, Subcommand};
 use scrip::domain::identity::Email;
 use scrip::domain::{AccountId, PlanId};
@@ -50,20 +50,6 @@ pub struct UndoArgs {
     run: String,
     #[command(flatten)]
     care: Care,
-}
-
-/// How carefully.
-#[derive(Args)]
-struct Care {
-    /// Say what would be done, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Print one JSON object, for programs.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Does it.
@@ -171,7 +157,7 @@ fn parse_plan(text: &str) -> Result<PlanId, String> {
 }
 
 /// The accounts of a run are found by its name and a colon, so a name holds none.
-fn parse_run(text: &str) -> Result<String, String> {
+pub fn parse_run(text: &str) -> Result<String, String> {
     let is_plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let fits = is_plain && (1..=MAX_RUN_CHARS).contains(&text.len());
     let problem = || format!("a name has 1 to {MAX_RUN_CHARS} lower-case letters, digits and hyphens");

@@ -1,7 +1,7 @@
 //! People by command: making them, finding them, making them administrators.
 
-use super::{CommandError, parse_email, said, said_or_missing};
-use clap::Subcommand;
+use super::{CommandError, find_person, parse_email, said, said_or_missing};
+use clap::{Args, Subcommand};
 use scrip::api::views::PersonLine;
 use scrip::domain::credits::credit_count;
 use scrip::domain::identity::{Email, Role};
@@ -32,11 +32,11 @@ pub enum UsersCommand {
         json: bool,
     },
     /// Make someone an administrator who has signed up.
-    Promote {
-        /// Their address.
-        #[arg(long, value_parser = parse_email)]
-        email: Email,
-    },
+    Promote(Someone),
+    /// Make an administrator an ordinary person again.
+    Demote(Someone),
+    /// Give someone another password, which ends their sessions. It is asked for, or read from standard input.
+    SetPassword(Someone),
     /// List the people who came last, with what they have.
     List {
         /// Only those whose address, name or id contains this.
@@ -48,6 +48,17 @@ pub enum UsersCommand {
     },
 }
 
+/// Who is meant.
+#[derive(Args)]
+pub struct Someone {
+    /// Their address.
+    #[arg(long, value_parser = parse_email)]
+    email: Email,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does it.
 pub async fn run(services: &Services, command: UsersCommand) -> Result<(), CommandError> {
     match command {
@@ -57,7 +68,9 @@ pub async fn run(services: &Services, command: UsersCommand) -> Result<(), Comma
             let form = SignUpForm::parse(&email, &name, read_password()?).map_err(said)?;
             create(services, form, role, json).await
         }
-        UsersCommand::Promote { email } => promote(services, &email).await,
+        UsersCommand::Promote(who) => set_role(services, &who, Role::Admin).await,
+        UsersCommand::Demote(who) => set_role(services, &who, Role::User).await,
+        UsersCommand::SetPassword(who) => set_password(services, &who).await,
         UsersCommand::List { search, json } => list(services, &search.unwrap_or_default(), json).await,
     }
 }
@@ -73,10 +86,26 @@ async fn create(services: &Services, form: SignUpForm, role: Role, json: bool) -
     Ok(())
 }
 
-async fn promote(services: &Services, email: &Email) -> Result<(), CommandError> {
-    let promoted = services.promote(email).await;
-    promoted.map_err(|error| said_or_missing(error, format!("Nobody has signed up as {email}.")))?;
-    println!("{email} is an administrator now.");
+async fn set_role(services: &Services, who: &Someone, role: Role) -> Result<(), CommandError> {
+    let email = &who.email;
+    let done = services.set_role(email, role).await;
+    done.map_err(|error| said_or_missing(error, format!("Nobody has signed up as {email}.")))?;
+    match (who.json, role) {
+        (true, _) => println!("{}", json!({ "email": email, "role": role })),
+        (false, Role::Admin) => println!("{email} is an administrator now."),
+        (false, Role::User) => println!("{email} is no administrator any more."),
+    }
+    Ok(())
+}
+
+async fn set_password(services: &Services, who: &Someone) -> Result<(), CommandError> {
+    let email = &who.email;
+    find_person(services, email).await?;
+    services.set_password(email, read_password()?).await.map_err(said)?;
+    match who.json {
+        true => println!("{}", json!({ "email": email, "password_changed": true })),
+        false => println!("{email} has another password now, and is signed out everywhere."),
+    }
     Ok(())
 }
 

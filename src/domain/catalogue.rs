@@ -119,10 +119,35 @@ pub struct Catalogue {
     pub rates: Vec<Rate>,
 }
 
+/// The lists of a catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What is subscribed to.
+    Plans,
+    /// What is bought once.
+    Packs,
+    /// What features cost.
+    Rates,
+}
+
 /// Why a catalogue cannot be used; the text names the entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CatalogueFlaw(String);
+#[error("{reason}")]
+pub struct CatalogueFlaw {
+    /// Which entry of which list, where it is one entry's.
+    pub entry: Option<(Section, usize)>,
+    reason: String,
+}
+
+impl CatalogueFlaw {
+    fn of_all(reason: impl Into<String>) -> Self {
+        Self { entry: None, reason: reason.into() }
+    }
+
+    fn of(section: Section, place: usize, reason: impl Into<String>) -> Self {
+        Self { entry: Some((section, place)), reason: reason.into() }
+    }
+}
 
 impl Catalogue {
     /// The plan of that name.
@@ -166,39 +191,58 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueFlaw`] with the entry and the reason.
     pub fn validate(&self) -> Result<(), CatalogueFlaw> {
-        let flaw = |text: String| Err(CatalogueFlaw(text));
         if [self.plans.len(), self.packs.len(), self.rates.len()].iter().any(|count| *count > MAX_ENTRIES) {
-            return flaw(format!("there can be at most {MAX_ENTRIES} plans, packs and rates each"));
+            let reason = format!("there can be at most {MAX_ENTRIES} plans, packs and rates each");
+            return Err(CatalogueFlaw::of_all(reason));
         }
-        for rate in &self.rates {
+        for (place, rate) in self.rates.iter().enumerate() {
             if let Some(reason) = rate.flaw() {
-                return flaw(format!("rate `{}`: {reason}", rate.feature));
+                return Err(CatalogueFlaw::of(Section::Rates, place, format!("rate `{}`: {reason}", rate.feature)));
             }
         }
-        if let Some(pack) = self.packs.iter().find(|pack| pack.credits.is_zero()) {
-            return flaw(format!("pack `{}`: it has to hold credits", pack.id));
+        if let Some(place) = self.packs.iter().position(|pack| pack.credits.is_zero()) {
+            let reason = format!("pack `{}`: it has to hold credits", self.packs[place].id);
+            return Err(CatalogueFlaw::of(Section::Packs, place, reason));
         }
-        if let Some(plan) = self.plans.iter().find(|plan| plan.month_cents.is_zero() != plan.year_cents.is_zero()) {
-            return flaw(format!("plan `{}`: it costs something by the month and by the year, or by neither", plan.id));
-        }
-        if !self.plans.is_empty() && self.free_plan().is_none() {
-            return flaw("plans: one of them has to cost nothing, for people who bought none".into());
-        }
-        match first_repeated(self.names()) {
-            Some(name) => flaw(format!("`{name}` stands there twice")),
+        self.validate_plans()?;
+        match first_repeated(&self.names()) {
+            Some((section, place, name)) => {
+                Err(CatalogueFlaw::of(*section, *place, format!("`{name}` stands there twice")))
+            }
             None => Ok(()),
         }
     }
 
-    fn names(&self) -> Vec<String> {
-        let plans = self.plans.iter().map(|plan| format!("plan {}", plan.id));
-        let packs = self.packs.iter().map(|pack| format!("pack {}", pack.id));
-        let rates = self.rates.iter().map(|rate| format!("rate {}", rate.feature));
+    fn validate_plans(&self) -> Result<(), CatalogueFlaw> {
+        let one_sided = |plan: &Plan| plan.month_cents.is_zero() != plan.year_cents.is_zero();
+        if let Some(place) = self.plans.iter().position(one_sided) {
+            let id = &self.plans[place].id;
+            let reason = format!("plan `{id}`: it costs something by the month and by the year, or by neither");
+            return Err(CatalogueFlaw::of(Section::Plans, place, reason));
+        }
+        if !self.plans.is_empty() && self.free_plan().is_none() {
+            let reason = "plans: one of them has to cost nothing, for people who bought none";
+            return Err(CatalogueFlaw::of(Section::Plans, 0, reason));
+        }
+        // What is an upgrade is decided by their order.
+        if let Some(place) = self.plans.windows(2).position(|pair| pair[0].month_cents > pair[1].month_cents) {
+            let reason = format!("plan `{}`: plans stand from the cheapest to the dearest", self.plans[place + 1].id);
+            return Err(CatalogueFlaw::of(Section::Plans, place + 1, reason));
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Vec<(Section, usize, String)> {
+        let plans = self.plans.iter().enumerate().map(|(at, plan)| (Section::Plans, at, format!("plan {}", plan.id)));
+        let packs = self.packs.iter().enumerate().map(|(at, pack)| (Section::Packs, at, format!("pack {}", pack.id)));
+        let rates =
+            self.rates.iter().enumerate().map(|(at, rate)| (Section::Rates, at, format!("rate {}", rate.feature)));
         plans.chain(packs).chain(rates).collect()
     }
 }
 
-fn first_repeated(mut names: Vec<String>) -> Option<String> {
-    names.sort();
-    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone())
+/// The first entry whose name another one has that stands before it.
+fn first_repeated(names: &[(Section, usize, String)]) -> Option<&(Section, usize, String)> {
+    let is_repeated = |at: usize| names[..at].iter().any(|earlier| earlier.2 == names[at].2);
+    (0..names.len()).find(|at| is_repeated(*at)).map(|at| &names[at])
 }

@@ -4,7 +4,9 @@
 
 pub mod access;
 pub mod account;
+pub mod backfill;
 pub mod catalogue;
+pub mod catalogue_changes;
 pub mod credits;
 pub mod identity;
 pub mod ids;

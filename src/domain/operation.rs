@@ -158,6 +158,13 @@ pub enum Operation {
     },
     /// Changes the balance by an administrator's hand.
     Adjust(CreditDelta),
+    /// Brings the balance to a number: up by a grant; down, where that is allowed, from free credits only.
+    Backfill {
+        /// To how many.
+        target: Credits,
+        /// Whether an account that has more is lowered.
+        may_lower: bool,
+    },
     /// Starts a month of credits now, and one each month from then on; replaces what was there before.
     Subscribe {
         /// What comes each month.
@@ -193,6 +200,7 @@ impl Operation {
             Self::Refund { .. } => "refund",
             Self::Clawback { .. } => "clawback",
             Self::Adjust(_) => "adjust",
+            Self::Backfill { .. } => "backfill",
             Self::Subscribe { .. } => "subscribe",
             Self::Reset { .. } => "reset",
             Self::UndoReset { .. } => "undo_reset",
@@ -212,6 +220,7 @@ impl Operation {
             | Self::Refund { .. }
             | Self::Clawback { .. }
             | Self::Adjust(_)
+            | Self::Backfill { .. }
             | Self::Subscribe { .. }
             | Self::UndoReset { .. }
             | Self::RollForward => None,

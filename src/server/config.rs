@@ -72,8 +72,9 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_PUBLIC_URL", global = true, value_name = "URL")]
     pub public_url: Option<String>,
 
-    /// Which catalogue fills a new database.
-    #[arg(long, env = "SCRIP_PRESET", global = true, default_value = "creator", value_name = "NAME")]
+    /// Which catalogue fills a new database: a preset's name, or the path of a file, as in ./prices.toml. `scrip preset`
+    /// changes one that is in use.
+    #[arg(long, env = "SCRIP_PRESET", global = true, default_value = "creator", value_name = "NAME_OR_PATH")]
     pub preset: String,
 
     /// Credits for a new account, instead of the catalogue's.

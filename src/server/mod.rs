@@ -3,6 +3,7 @@
 pub mod chain_key;
 pub mod clock;
 pub mod config;
+pub mod current_catalogue;
 pub mod generators;
 pub mod identity;
 pub mod jobs;

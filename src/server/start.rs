@@ -5,13 +5,14 @@ use crate::domain::{Credits, Timestamp};
 use crate::server::chain_key::{self, ChainKeyError};
 use crate::server::clock::{Clock, SystemClock};
 use crate::server::config::{Config, Mode};
+use crate::server::current_catalogue::CurrentCatalogue;
 use crate::server::generators::BuiltInGenerators;
 use crate::server::identity::passwords::Passwords;
 use crate::server::identity::sessions::{self, Sessions};
 use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
-use crate::server::services::{Parts, ServiceError, Services, SignUpForm};
-use crate::server::store::{ChainRenewal, DatabaseUrl, Shop, SqlStore, StoreError};
+use crate::server::services::{Memory, Parts, ServiceError, Services, SignUpForm};
+use crate::server::store::{AuditEntry, ChainRenewal, DatabaseUrl, Shop, SqlStore, StoreError};
 use crate::server::{jobs, presets, web};
 use axum::Router;
 use std::net::SocketAddr;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The catalogue cannot be read or filled.
     #[error("The catalogue cannot be read: {0}.")]
     Catalogue(#[from] StoreError),
+    /// It was filled by another program, and is empty all the same.
+    #[error("The database has no catalogue.")]
+    NoCatalogue,
     /// The preset is not known or not sound.
     #[error("The preset cannot be used: {0}.")]
     Preset(#[from] presets::PresetError),
@@ -106,6 +110,7 @@ impl Core {
             payments: config.payments,
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
+            memory: Memory::default(),
         });
         Ok(Self { services, store, clock, writers, stop })
     }
@@ -144,13 +149,25 @@ async fn read_or_fill_catalogue(
     store: &SqlStore,
     preset: &str,
     now: Timestamp,
-) -> Result<(i64, crate::domain::catalogue::Catalogue), StartError> {
-    if let Some(found) = store.read_catalogue().await? {
-        return Ok(found);
+) -> Result<CurrentCatalogue, StartError> {
+    if let Some((version, catalogue)) = store.read_catalogue().await? {
+        return Ok(CurrentCatalogue::new(version, catalogue));
     }
-    let catalogue = presets::find(preset)?;
-    let version = store.add_catalogue(&catalogue, now).await?;
-    Ok((version, catalogue))
+    let catalogue = presets::load(preset)?;
+    let entry = AuditEntry {
+        account: None,
+        seq: None,
+        actor: "system".to_owned(),
+        action: "fill_catalogue".to_owned(),
+        detail: serde_json::json!({ "preset": catalogue.preset }),
+        created_at: now,
+    };
+    if let Some(version) = store.add_catalogue(&catalogue, 0, &entry).await? {
+        return Ok(CurrentCatalogue::new(version, catalogue));
+    }
+    // Another program on the same new database was faster.
+    let (version, catalogue) = store.read_catalogue().await?.ok_or(StartError::NoCatalogue)?;
+    Ok(CurrentCatalogue::new(version, catalogue))
 }
 
 /// A server that is running.
@@ -173,6 +190,8 @@ impl Running {
         }
         let stop = CancellationToken::new();
         let jobs = tokio::spawn(jobs::run(core.services.clone(), stop.clone()));
+        let (services, told) = (core.services.clone(), stop.clone());
+        tokio::spawn(async move { services.follow_changes(told).await });
         let sessions = Sessions::new(Arc::new(core.store.clone()), core.clock.clone());
         let app = web::router::build(core.services.clone(), sessions::layer(sessions, config), config);
         Ok(Self { core, app, jobs, stop })

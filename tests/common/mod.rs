@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_macros, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod command;
 pub mod postgres;
 pub mod server;
 

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use scrip::domain::access::Scopes;
 use scrip::domain::identity::{Email, Role};
 use scrip::domain::{ApiKeyId, Timestamp};
+use scrip::server::clock::{Clock, SystemClock};
 use scrip::server::config::{Config, Mode, Payments};
 use scrip::server::services::{KeyHolder, SignUpForm};
 use scrip::server::start::{Core, Running};
@@ -14,6 +15,7 @@ use scrip::server::store::{Books, DatabaseUrl, LedgerStore, SqlStore};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -50,10 +52,15 @@ impl TestServer {
     }
 
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with_clock(Arc::new(SystemClock), change).await
+    }
+
+    /// By a clock of the test's.
+    pub async fn start_with_clock(clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config_in(&folder);
         change(&mut config);
-        let core = Core::open(&config).await.unwrap();
+        let core = Core::open_with_clock(&config, clock).await.unwrap();
         let admin = SignUpForm::parse("admin@example.com", "Admin", PASSWORD.into()).unwrap();
         core.services.create_user(admin, Role::Admin).await.unwrap();
         let scopes = Scopes::parse("accounts:read,accounts:write").unwrap();
@@ -262,6 +269,24 @@ impl Program {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, None).await
+    }
+
+    /// Asks until it is answered so: what another program changed is noticed within a second.
+    pub async fn get_until(&self, path: &str, status: StatusCode) -> Answer {
+        self.get_until_it(path, |answer| answer.status == status).await
+    }
+
+    /// Asks until the answer is as it should be.
+    pub async fn get_until_it(&self, path: &str, is_there: impl Fn(&Answer) -> bool) -> Answer {
+        let begun = std::time::Instant::now();
+        loop {
+            let answer = self.get(path).await;
+            if is_there(&answer) {
+                return answer;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{path} stays {answer:?}");
+            tokio::task::yield_now().await;
+        }
     }
 
     pub async fn post(&self, path: &str, body: &str) -> Answer {

@@ -209,7 +209,8 @@ async fn filled(engine: Engine) -> TestLedger {
     let order = order("o1", account);
     test.store.add_order(&order).await.unwrap();
     test.ledger.submit(payment_of(&order, account)).await.unwrap();
-    test.store.add_catalogue(&presets::find("mvp").unwrap(), NOW).await.unwrap();
+    let entry = audit_entry(None, "apply_catalogue");
+    test.store.add_catalogue(&presets::find("mvp").unwrap(), 0, &entry).await.unwrap();
     let program = test.service_key("program").await;
     let target = Target::NewUser(Box::new(new_user("made@example.com")));
     let key = key("k", "r").map(|key| key.of_api_key(program.clone()));

@@ -2,6 +2,7 @@
 //! operation checks first and changes after, so a refusal leaves the account byte for byte as it was.
 
 mod clawback;
+mod level;
 mod reset;
 mod spend;
 mod time;
@@ -297,6 +298,7 @@ impl Account {
             Operation::Refund { charge, amount } => self.refund(*charge, *amount, memo, now),
             Operation::Clawback { grant, amount } => self.clawback(*grant, *amount, memo, now),
             Operation::Adjust(delta) => self.adjust(*delta, memo, now),
+            Operation::Backfill { target, may_lower } => self.backfill(*target, *may_lower, memo, now),
             Operation::Subscribe { allowance, replaces } => self.subscribe(allowance, replaces.as_ref(), memo, now),
             Operation::Reset { reference } => self.reset(reference, memo, now),
             Operation::UndoReset { grant } => self.undo_reset(*grant, memo, now),

@@ -184,10 +184,20 @@ impl Account {
     /// # Errors
     /// [`Refusal::Insufficient`] where not all of it is there.
     pub fn plan_draws(&self, cost: Credits) -> Result<Vec<(GrantId, Credits)>, Refusal> {
+        self.plan_draws_from(cost, |_| true)
+    }
+
+    /// The same, from some of the grants only.
+    pub(super) fn plan_draws_from(
+        &self,
+        cost: Credits,
+        is_meant: impl Fn(&Grant) -> bool,
+    ) -> Result<Vec<(GrantId, Credits)>, Refusal> {
         if cost.is_zero() {
             return Err(Refusal::NothingAsked);
         }
-        let open = self.grants.iter().map(|grant| (grant.id, grant.available())).filter(|(_, left)| !left.is_zero());
+        let meant = self.grants.iter().filter(|grant| is_meant(grant));
+        let open = meant.map(|grant| (grant.id, grant.available())).filter(|(_, left)| !left.is_zero());
         let plan: Vec<_> = take_in_order(&open.collect::<Vec<_>>(), cost).collect();
         if sum(plan.iter().map(|(_, part)| *part)) < cost {
             return Err(Refusal::Insufficient { required: cost, available: self.available() });

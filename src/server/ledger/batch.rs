@@ -187,6 +187,7 @@ fn wanted_by(submissions: &[Submission], claims: &[Claim]) -> Wanted {
                 | Operation::Charge { .. }
                 | Operation::Hold { .. }
                 | Operation::Adjust(_)
+                | Operation::Backfill { .. }
                 | Operation::Subscribe { .. }
                 | Operation::Reset { .. }
                 | Operation::RollForward => {}

@@ -156,8 +156,8 @@ impl From<&Rate> for RateView {
     get, path = "/credit-costs", operation_id = "list_costs", tag = tags::SPENDING, security(()),
     responses((status = 200, description = "The rates that rule now.", body = CostsView)))]
 pub async fn list_costs(State(services): State<Services>) -> Json<CostsView> {
-    let rates = services.catalogue().rates.iter().map(RateView::from).collect();
-    Json(CostsView { rate_version: services.rate_version(), rates })
+    let catalogue = services.catalogue();
+    Json(CostsView { rate_version: catalogue.version, rates: catalogue.rates.iter().map(RateView::from).collect() })
 }
 
 /// Which rows of history.

@@ -5,8 +5,10 @@ use crate::domain::access::{ApiKey, Scopes};
 use crate::domain::identity::Email;
 use crate::domain::{AccountId, ApiKeyId, Timestamp};
 use crate::server::random::{SECRET_CHARS, USER_ID_CHARS, random_name};
-use crate::server::store::{AuditEntry, NewApiKey, User};
+use crate::server::store::{AuditEntry, NewApiKey, StoreResult, User};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How every key begins, so that a scanner for leaked secrets knows it.
 const KEY_PREFIX: &str = "scrip_";
@@ -33,6 +35,25 @@ pub enum KeyCaller {
     Person(Box<User>),
     /// A program.
     Service(ApiKey),
+}
+
+/// A key as it is remembered between calls.
+#[derive(Debug)]
+pub(super) struct KnownKey {
+    key: ApiKey,
+    /// Whose it is; absent of a service key.
+    person: Option<User>,
+    /// When its use was last written down, in milliseconds; by other programs on the same database, too, as far as known.
+    noted_at: AtomicI64,
+}
+
+impl KnownKey {
+    /// Whether this use is to be written down; says so to one of many who ask at the same time.
+    fn is_to_be_noted(&self, now: Timestamp) -> bool {
+        let noted_at = self.noted_at.load(Ordering::Relaxed);
+        now.seconds_since(Timestamp::from_millis(noted_at)) >= USE_NOTED_SECONDS
+            && self.noted_at.compare_exchange(noted_at, now.millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 impl Services {
@@ -76,7 +97,10 @@ impl Services {
     pub async fn revoke_api_key(&self, id: &ApiKeyId, actor: &str) -> ServiceResult<()> {
         let entry = self.audit_of_key(None, actor, "revoke_key", serde_json::json!({ "key": id }));
         match self.0.store.revoke_api_key(id, &entry).await? {
-            true => Ok(()),
+            true => {
+                self.0.memory.freshness.forget();
+                Ok(())
+            }
             false => Err(ServiceError::NotFound),
         }
     }
@@ -102,15 +126,26 @@ impl Services {
             return Ok(None);
         }
         let now = self.0.clock.now();
-        let found = self.0.store.find_api_key(&hash_of(secret)).await?;
-        let Some(key) = found.filter(|key| key.is_valid(now)) else { return Ok(None) };
-        if key.last_used_at.is_none_or(|last| now.seconds_since(last) >= USE_NOTED_SECONDS) {
-            self.0.store.mark_api_key_used(&key.id, now).await?;
+        let (hash, memory) = (hash_of(secret), &self.0.memory);
+        let known = memory.keys.get_or_read(&memory.freshness, &hash, self.read_key(&hash)).await?;
+        let Some(known) = known.filter(|known| known.key.is_valid(now)) else { return Ok(None) };
+        if known.is_to_be_noted(now) {
+            self.0.store.mark_api_key_used(&known.key.id, now).await?;
         }
-        match key.account {
-            None => Ok(Some(KeyCaller::Service(key))),
-            Some(account) => Ok(self.find_user(account).await?.map(|user| KeyCaller::Person(Box::new(user)))),
+        match (known.key.account, &known.person) {
+            (None, _) => Ok(Some(KeyCaller::Service(known.key.clone()))),
+            (Some(_), person) => Ok(person.clone().map(|user| KeyCaller::Person(Box::new(user)))),
         }
+    }
+
+    async fn read_key(&self, hash: &str) -> StoreResult<Option<Arc<KnownKey>>> {
+        let Some(key) = self.0.store.find_api_key(hash).await? else { return Ok(None) };
+        let person = match key.account {
+            Some(account) => self.0.store.find_user(account).await?,
+            None => None,
+        };
+        let noted_at = AtomicI64::new(key.last_used_at.map_or(0, Timestamp::millis));
+        Ok(Some(Arc::new(KnownKey { key, person, noted_at })))
     }
 
     /// Someone by their address.
@@ -118,7 +153,10 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NotFound`] where there is nobody.
     pub async fn find_by_email(&self, email: &Email) -> ServiceResult<User> {
-        Ok(self.0.store.find_login(email).await?.ok_or(ServiceError::NotFound)?.0)
+        let read = async { Ok(self.0.store.find_login(email).await?.map(|(user, _)| user)) };
+        let memory = &self.0.memory;
+        let found = memory.people.get_or_read(&memory.freshness, email.as_str(), read).await?;
+        found.ok_or(ServiceError::NotFound)
     }
 
     fn audit_of_key(

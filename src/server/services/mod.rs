@@ -3,11 +3,14 @@
 
 mod access;
 mod admin;
+mod backfill;
+mod catalogue;
 mod error;
 mod listed_keys;
 mod metered;
 mod people;
 mod programs;
+mod remembered;
 mod resets;
 mod shop;
 mod studio;
@@ -15,22 +18,26 @@ mod wallet;
 
 pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
+pub use backfill::{BackfillReport, BackfillTarget};
 pub use error::{Field, Problem, ServiceError, ServiceResult};
 pub use listed_keys::WantedKey;
 pub use people::SignUpForm;
 pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NO_SUCH_FEATURE, NewAccount, Price, Quote, Spending};
+pub use remembered::Freshness;
 pub use resets::ResetReport;
 pub use shop::Purchase;
 
-use crate::domain::catalogue::Catalogue;
 use crate::domain::{AccountId, ApiKeyId, Credits, PlanId};
 use crate::server::clock::Clock;
 use crate::server::config::{Mode, Payments};
+use crate::server::current_catalogue::{CurrentCatalogue, RulingCatalogue};
 use crate::server::generators::Generator;
 use crate::server::identity::passwords::Passwords;
 use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
-use crate::server::store::{Books, Store};
+use crate::server::store::{Books, Store, User};
+use access::KnownKey;
+use remembered::Remembered;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -48,8 +55,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The catalogue that rules, with its version.
-    pub catalogue: (i64, Catalogue),
+    /// The catalogue that rules.
+    pub catalogue: CurrentCatalogue,
     /// What makes things.
     pub generator: Arc<dyn Generator>,
     /// Hashes passwords.
@@ -72,6 +79,18 @@ pub struct Parts {
     pub running: TaskTracker,
     /// Cancelled when the program begins to stop: what would go on for ever ends then.
     pub closing: CancellationToken,
+    /// What need not be read again for each call.
+    pub memory: Memory,
+}
+
+/// What is remembered of the database between calls.
+#[derive(Debug, Default)]
+pub struct Memory {
+    freshness: Freshness,
+    /// Keys, by the hash of their secret.
+    keys: Remembered<Arc<KnownKey>>,
+    /// People, by their id and by their address.
+    people: Remembered<User>,
 }
 
 impl Services {
@@ -80,14 +99,14 @@ impl Services {
         Self(Arc::new(parts))
     }
 
-    /// The catalogue that rules.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.0.catalogue.1
+    /// The catalogue that rules now. Who prices something looks once: the next look may find another one.
+    pub fn catalogue(&self) -> Arc<RulingCatalogue> {
+        self.0.catalogue.get()
     }
 
-    /// The version of the catalogue that rules.
+    /// The version of the catalogue that rules now.
     pub fn rate_version(&self) -> i64 {
-        self.0.catalogue.0
+        self.catalogue().version
     }
 
     /// The clock that all use cases go by.

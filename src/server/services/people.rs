@@ -83,7 +83,8 @@ impl Services {
             let grant = NewGrant { source: Source::Signup, amount, expires_at: None, reference };
             steps.push(Step { operation: Operation::Grant(grant), memo: Memo::system("Welcome credits") });
         }
-        if let Some(plan) = self.catalogue().free_plan().filter(|plan| !plan.credits_per_month.is_zero()) {
+        let catalogue = self.catalogue();
+        if let Some(plan) = catalogue.free_plan().filter(|plan| !plan.credits_per_month.is_zero()) {
             let allowance = Allowance {
                 plan: plan.id.clone(),
                 reference: id.to_string(),
@@ -124,23 +125,48 @@ impl Services {
         Ok(self.0.store.find_user(account).await?)
     }
 
-    /// Makes someone an administrator who has signed up before.
+    /// Changes what someone may do who has signed up before.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] where nobody has that address.
-    pub async fn promote(&self, email: &Email) -> ServiceResult<()> {
+    pub async fn set_role(&self, email: &Email, role: Role) -> ServiceResult<()> {
         let account = self.0.store.find_login(email).await?.map(|(user, _)| user.account);
-        let entry = AuditEntry {
+        let action = match role {
+            Role::Admin => "promote",
+            Role::User => "demote",
+        };
+        match self.0.store.set_role(email, role, &self.by_command(account, action)).await? {
+            true => {
+                self.0.memory.freshness.forget();
+                Ok(())
+            }
+            false => Err(ServiceError::NotFound),
+        }
+    }
+    /// Gives someone another password, and signs them out everywhere.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] where it is too short or too long, [`ServiceError::NotFound`] where nobody has that
+    /// address.
+    pub async fn set_password(&self, email: &Email, password: String) -> ServiceResult<()> {
+        let password = parse_password(password)?;
+        let (user, _) = self.0.store.find_login(email).await?.ok_or(ServiceError::NotFound)?;
+        let hash = self.0.passwords.hash(password).await?;
+        let entry = self.by_command(Some(user.account), "set_password");
+        match self.0.store.set_password(user.account, &hash, &entry).await? {
+            true => Ok(()),
+            false => Err(ServiceError::NotFound),
+        }
+    }
+
+    fn by_command(&self, account: Option<AccountId>, action: &str) -> AuditEntry {
+        AuditEntry {
             account,
             seq: None,
             actor: "system".into(),
-            action: "promote".into(),
+            action: action.into(),
             detail: serde_json::json!({ "reason": "by the command line" }),
             created_at: self.0.clock.now(),
-        };
-        match self.0.store.set_role(email, Role::Admin, &entry).await? {
-            true => Ok(()),
-            false => Err(ServiceError::NotFound),
         }
     }
 }

@@ -106,9 +106,10 @@ impl Services {
     /// [`ServiceError::NoPrice`] where there is no such feature, or it has no price for so many.
     pub fn price(&self, feature: &FeatureId, units: u32) -> ServiceResult<(Credits, Usage)> {
         let no_price = |why: String| ServiceError::NoPrice { feature: feature.clone(), why };
-        let rate = self.catalogue().rate(feature).ok_or_else(|| no_price(NO_SUCH_FEATURE.to_owned()))?;
+        let catalogue = self.catalogue();
+        let rate = catalogue.rate(feature).ok_or_else(|| no_price(NO_SUCH_FEATURE.to_owned()))?;
         let cost = rate.cost(units).map_err(|error| no_price(error.to_string()))?;
-        Ok((cost, Usage { feature: feature.clone(), units, rate_version: self.0.catalogue.0 }))
+        Ok((cost, Usage { feature: feature.clone(), units, rate_version: catalogue.version }))
     }
 
     /// What so many units would cost this account, and from which grants they would come, without spending.
@@ -316,7 +317,10 @@ impl Services {
     /// # Errors
     /// [`ServiceError::NotFound`].
     pub async fn find_by_id(&self, id: &UserId) -> ServiceResult<User> {
-        self.find_by_public_id(id).await
+        let memory = &self.0.memory;
+        let read = self.0.store.find_user_by_public_id(id);
+        let found = memory.people.get_or_read(&memory.freshness, id.as_str(), read).await?;
+        found.ok_or(ServiceError::NotFound)
     }
 
     fn cost_of(&self, price: &Price) -> ServiceResult<(Credits, Option<Usage>)> {

@@ -33,7 +33,7 @@ impl Services {
             None => None,
         };
         Ok(ShopView {
-            catalogue: self.catalogue().clone(),
+            catalogue: (**self.catalogue()).clone(),
             signup_credits: self.signup_credits(),
             current_plan,
             for_sale: self.is_for_sale(),
@@ -59,8 +59,8 @@ impl Services {
             return Ok((None, None));
         }
         let current = self.current_plan(account).await?;
-        let pack = self.catalogue().cheapest_pack_for(shortfall).cloned();
-        Ok((pack, self.catalogue().next_plan(current.as_ref()).cloned()))
+        let catalogue = self.catalogue();
+        Ok((catalogue.cheapest_pack_for(shortfall).cloned(), catalogue.next_plan(current.as_ref()).cloned()))
     }
 
     /// Writes down what someone wants to buy, at today's price, and returns where they pay.
@@ -82,7 +82,8 @@ impl Services {
                 (OrderItem::Plan { plan: id, interval }, plan.credits_per_month, plan.price(interval))
             }
             Purchase::Pack(id) => {
-                let pack: &Pack = self.catalogue().pack(&id).ok_or(ServiceError::NotForSale)?;
+                let catalogue = self.catalogue();
+                let pack = catalogue.pack(&id).ok_or(ServiceError::NotForSale)?;
                 (OrderItem::Pack(id), pack.credits, pack.price_cents)
             }
         };
@@ -104,11 +105,12 @@ impl Services {
 
     /// The plan of that name, and the one with an allowance that it would replace. Both come from one read:
     /// the core refuses the change where the replaced plan is no longer that one.
-    async fn upgrade_to(&self, account: AccountId, id: &PlanId) -> ServiceResult<(&Plan, Option<PlanId>)> {
-        let plan = self.catalogue().plan(id).filter(|plan| !plan.is_free()).ok_or(ServiceError::NotForSale)?;
+    async fn upgrade_to(&self, account: AccountId, id: &PlanId) -> ServiceResult<(Plan, Option<PlanId>)> {
+        let catalogue = self.catalogue();
+        let plan = catalogue.plan(id).filter(|plan| !plan.is_free()).ok_or(ServiceError::NotForSale)?;
         let replaces = self.read_balance(account).await?.plan;
-        let rank = self.plan_or_free(replaces.clone()).map_or(0, |current| self.catalogue().rank(&current));
-        if self.catalogue().rank(id) <= rank { Err(ServiceError::NotForSale) } else { Ok((plan, replaces)) }
+        let rank = self.plan_or_free(replaces.clone()).map_or(0, |current| catalogue.rank(&current));
+        if catalogue.rank(id) <= rank { Err(ServiceError::NotForSale) } else { Ok((plan.clone(), replaces)) }
     }
 
     /// A purchase of one's own.

@@ -32,7 +32,8 @@ impl Services {
     /// Where the database fails.
     pub async fn read_studio(&self, account: AccountId) -> ServiceResult<StudioView> {
         let creations = self.0.store.list_creations(account, self.0.clock.now(), SHOWN).await?;
-        let rates = StudioFeature::ALL.into_iter().filter_map(|feature| self.catalogue().rate(&feature.id()));
+        let catalogue = self.catalogue();
+        let rates = StudioFeature::ALL.into_iter().filter_map(|feature| catalogue.rate(&feature.id()));
         Ok(StudioView {
             rates: rates.cloned().collect(),
             creations: creations.into_iter().map(view).collect(),

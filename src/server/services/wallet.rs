@@ -6,7 +6,7 @@ use crate::domain::account::{Account, Balance};
 use crate::domain::operation::{Memo, Operation};
 use crate::domain::{AccountId, Seq};
 use crate::server::ledger::{LedgerError, Submission};
-use crate::server::store::{BalanceChange, HistoryEntry, HistoryFilter, HistoryQuery};
+use crate::server::store::{BalanceChange, HistoryEntry, HistoryFilter, HistoryQuery, OwnedMovement};
 use tokio::sync::broadcast;
 
 /// Accounts that are brought up to date, and sessions that are forgotten, at a time.
@@ -83,6 +83,19 @@ impl Services {
         while self.0.store.remove_ended_sessions(self.0.clock.now(), SESSIONS_PAGE).await? == u64::from(SESSIONS_PAGE) {
         }
         Ok(())
+    }
+
+    /// A page of all movements of one account, or of all, oldest first, after that one of that account; none at the end.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn list_all_movements(
+        &self,
+        of: Option<AccountId>,
+        after: Option<(AccountId, Seq)>,
+        limit: u32,
+    ) -> ServiceResult<Vec<OwnedMovement>> {
+        Ok(self.0.store.list_all_movements(of, after, limit).await?)
     }
 
     /// A page of history, newest first, from below a number on.

@@ -15,6 +15,7 @@ pub use sql::SqlStore;
 
 use crate::domain::access::{ApiKey, Scopes};
 use crate::domain::account::{Account, Hold};
+use crate::domain::backfill::Standing;
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::identity::{Email, PersonName, Role};
 use crate::domain::journal::Draw;
@@ -80,6 +81,16 @@ pub trait LedgerStore: Send + Sync {
         above: Option<AccountId>,
         limit: u32,
     ) -> StoreResult<Vec<AccountId>>;
+
+    /// Accounts that have less than `target`, and where `or_more` those that have more, as of their last booking, from
+    /// above an account on, in the order of their ids.
+    async fn list_accounts_beside(
+        &self,
+        target: Credits,
+        or_more: bool,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<(AccountId, Standing)>>;
 
     /// The grants that resets opened whose references begin so, by account.
     async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>>;
@@ -242,6 +253,9 @@ pub trait People: Send + Sync {
     async fn search_users(&self, text: &str, limit: u32) -> StoreResult<Vec<UserLine>>;
     /// Changes what someone may do, with its audit row; `false` where there is nobody of that address.
     async fn set_role(&self, email: &Email, role: Role, entry: &AuditEntry) -> StoreResult<bool>;
+    /// Gives someone another password, by its hash, and ends their sessions, with its audit row; `false` where there is
+    /// no such account.
+    async fn set_password(&self, account: AccountId, hash: &str, entry: &AuditEntry) -> StoreResult<bool>;
 }
 
 /// What an administrator or the system did.
@@ -285,6 +299,19 @@ impl HistoryEntry {
     }
 }
 
+/// A movement, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedMovement {
+    /// Whose account.
+    pub account: AccountId,
+    /// Their id as people and programs see it.
+    pub public_id: UserId,
+    /// Their address.
+    pub email: Email,
+    /// The row of history.
+    pub row: Transaction,
+}
+
 /// Which lines of history, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
@@ -321,6 +348,13 @@ pub enum HistoryFilter {
 pub trait History: Send + Sync {
     /// Lines of an account's history.
     async fn list_history(&self, account: AccountId, query: &HistoryQuery) -> StoreResult<Vec<HistoryEntry>>;
+    /// Movements of one account, or of all, in the order of accounts and numbers, after that one of that account.
+    async fn list_all_movements(
+        &self,
+        of: Option<AccountId>,
+        after: Option<(AccountId, Seq)>,
+        limit: u32,
+    ) -> StoreResult<Vec<OwnedMovement>>;
     /// What administrators did to an account, newest first.
     async fn list_audit(&self, account: AccountId, limit: u32) -> StoreResult<Vec<AuditEntry>>;
 }
@@ -378,8 +412,9 @@ pub struct Order {
 pub trait Shop: Send + Sync {
     /// The catalogue that rules, with its version; `None` in a new database.
     async fn read_catalogue(&self) -> StoreResult<Option<(i64, Catalogue)>>;
-    /// Adds the next version and returns its number.
-    async fn add_catalogue(&self, catalogue: &Catalogue, now: Timestamp) -> StoreResult<i64>;
+    /// Adds the version after that one (0 in a new database) with its audit row and returns its number; `None` where
+    /// another one has come after it by now.
+    async fn add_catalogue(&self, catalogue: &Catalogue, after: i64, entry: &AuditEntry) -> StoreResult<Option<i64>>;
     /// Writes down a purchase that was begun.
     async fn add_order(&self, order: &Order) -> StoreResult<()>;
     /// An order by its id.
@@ -440,6 +475,9 @@ pub trait Access: Send + Sync {
     /// Forgets sessions that have ended, at most `limit`.
     async fn remove_ended_sessions(&self, now: Timestamp, limit: u32) -> StoreResult<u64>;
 
+    /// What tells whether something has changed that may be remembered between calls.
+    async fn read_change_marks(&self) -> StoreResult<ChangeMarks>;
+
     /// Keeps a key, by the hash of its secret, with its audit row.
     async fn add_api_key(&self, key: &NewApiKey, entry: &AuditEntry) -> StoreResult<()>;
     /// A key by the hash of its secret, ended and revoked ones too.
@@ -450,6 +488,15 @@ pub trait Access: Send + Sync {
     async fn mark_api_key_used(&self, id: &ApiKeyId, now: Timestamp) -> StoreResult<()>;
     /// Ends a key for good, with its audit row; `false` where there is none of that id, or it had ended so.
     async fn revoke_api_key(&self, id: &ApiKeyId, entry: &AuditEntry) -> StoreResult<bool>;
+}
+
+/// Two numbers that rise with every change of what may be remembered between calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeMarks {
+    /// The version of the catalogue that rules; 0 in a new database.
+    pub catalogue: i64,
+    /// Changes of keys and of people, those that only add one aside.
+    pub access: i64,
 }
 
 /// A key that is made.

@@ -4,7 +4,7 @@ use super::{SqlStore, rows, save};
 use crate::domain::access::{ApiKey, Scopes};
 use crate::domain::{AccountId, ApiKeyId, Timestamp};
 use crate::server::store::database::Row;
-use crate::server::store::{Access, AuditEntry, NewApiKey, StoreResult};
+use crate::server::store::{Access, AuditEntry, ChangeMarks, NewApiKey, StoreResult};
 use async_trait::async_trait;
 
 const ADD_SESSION: &str = "INSERT INTO sessions (id, data, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -19,6 +19,11 @@ const REMOVE_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
 
 const REMOVE_ENDED_SESSIONS: &str = "
     DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+
+/// Asked twice a second by every program: two look-ups by key.
+const READ_CHANGE_MARKS: &str = "
+    SELECT (SELECT coalesce(max(version), 0) FROM catalogue_versions) AS catalogue,
+        (SELECT number FROM access_changes WHERE id = 1) AS access";
 
 const ADD_API_KEY: &str = "
     INSERT INTO api_keys (id, hash, account_id, scopes, label, created_at, expires_at)
@@ -62,6 +67,11 @@ impl Access for SqlStore {
 
     async fn remove_ended_sessions(&self, now: Timestamp, limit: u32) -> StoreResult<u64> {
         self.database.execute(REMOVE_ENDED_SESSIONS, &[now.into(), limit.into()]).await
+    }
+
+    async fn read_change_marks(&self) -> StoreResult<ChangeMarks> {
+        let row = rows::expected(self.database.fetch_optional(READ_CHANGE_MARKS, &[]).await?, "marks of changes")?;
+        Ok(ChangeMarks { catalogue: row.integer("catalogue")?, access: row.integer("access")? })
     }
 
     async fn add_api_key(&self, key: &NewApiKey, entry: &AuditEntry) -> StoreResult<()> {

@@ -1,10 +1,12 @@
 //! History in SQL: movements and holds in one order, by their common numbers.
 
-use super::{SqlStore, rows};
+use super::{SqlStore, movements, rows};
 use crate::domain::journal::Draw;
 use crate::domain::{AccountId, FeatureId, GrantId, Seq, Source, Timestamp, Transaction};
 use crate::server::store::database::{Row, Value};
-use crate::server::store::{AuditEntry, History, HistoryEntry, HistoryFilter, HistoryQuery, StoreResult};
+use crate::server::store::{
+    AuditEntry, History, HistoryEntry, HistoryFilter, HistoryQuery, OwnedMovement, StoreResult,
+};
 use async_trait::async_trait;
 use std::collections::HashMap;
 
@@ -54,6 +56,15 @@ impl History for SqlStore {
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq()));
         entries.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         Ok(entries)
+    }
+
+    async fn list_all_movements(
+        &self,
+        of: Option<AccountId>,
+        after: Option<(AccountId, Seq)>,
+        limit: u32,
+    ) -> StoreResult<Vec<OwnedMovement>> {
+        movements::list_all(&self.database, of, after, limit).await
     }
 
     async fn list_audit(&self, account: AccountId, limit: u32) -> StoreResult<Vec<AuditEntry>> {

@@ -3,9 +3,10 @@
 use super::load::to_json;
 use super::{SqlStore, books, load, rows, save};
 use crate::domain::account::Account;
-use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, OrderId, PlanId, Seq, Timestamp};
+use crate::domain::backfill::Standing;
+use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, OrderId, PlanId, Seq, Timestamp};
 use crate::server::store::chain::{ChainKey, Head};
-use crate::server::store::database::Transaction;
+use crate::server::store::database::{Row, Transaction};
 use crate::server::store::{
     BalanceChange, Batch, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreError, StoreResult,
     StoredAnswer, Wanted,
@@ -43,6 +44,15 @@ const LIST_MONTHLY_ACCOUNTS: &str = "
     SELECT account_id FROM allowances
     WHERE credits_per_month > 0 AND account_id > $2 AND plan = coalesce($1, plan)
     ORDER BY account_id LIMIT $3";
+
+/// The rows of balances that differ from a number, in one walk over the accounts. Free is what nobody paid for, as
+/// `Source::is_paid` has it.
+const LIST_ACCOUNTS_BESIDE: &str = "
+    SELECT a.id, a.balance, a.debt, CAST((SELECT coalesce(sum(g.remaining - g.held), 0) FROM grants g
+        WHERE g.account_id = a.id AND g.remaining > 0 AND g.source <> 'purchase') AS BIGINT) AS free
+    FROM accounts a
+    WHERE a.id > $1 AND (a.balance < $2 OR $3 = 1 AND a.balance > $2)
+    ORDER BY a.id LIMIT $4";
 
 /// `substr` rather than LIKE: the prefix is text, not a pattern.
 const LIST_RESET_GRANTS: &str = "
@@ -95,6 +105,23 @@ impl LedgerStore for SqlStore {
     ) -> StoreResult<Vec<AccountId>> {
         let values = [plan.map(PlanId::as_str).into(), above.unwrap_or(AccountId(0)).into(), limit.into()];
         self.database.fetch_all(LIST_MONTHLY_ACCOUNTS, &values).await?.iter().map(rows::account_id).collect()
+    }
+
+    async fn list_accounts_beside(
+        &self,
+        target: Credits,
+        or_more: bool,
+        above: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<(AccountId, Standing)>> {
+        let above = above.unwrap_or(AccountId(0));
+        let values = [above.into(), target.into(), i64::from(or_more).into(), limit.into()];
+        let standing = |row: &Row| {
+            let credits = |column: &str| rows::credits(row.integer(column)?);
+            let standing = Standing { total: credits("balance")?, debt: credits("debt")?, free: credits("free")? };
+            Ok((AccountId(row.integer("id")?), standing))
+        };
+        self.database.fetch_all(LIST_ACCOUNTS_BESIDE, &values).await?.iter().map(standing).collect()
     }
 
     async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>> {

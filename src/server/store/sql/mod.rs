@@ -8,6 +8,7 @@ mod creations;
 mod history;
 mod ledger;
 mod load;
+mod movements;
 mod people;
 mod rows;
 mod save;

@@ -3,7 +3,7 @@
 use super::{SqlStore, rows, save};
 use crate::domain::identity::{Email, Role};
 use crate::domain::{AccountId, UserId};
-use crate::server::store::database::Row;
+use crate::server::store::database::{Row, Sql};
 use crate::server::store::{AuditEntry, People, StoreResult, User, UserLine};
 use async_trait::async_trait;
 
@@ -23,6 +23,14 @@ const SEARCH_USERS: &str = "
     ORDER BY u.id DESC LIMIT $3";
 
 const SET_ROLE: &str = "UPDATE users SET role = $2 WHERE email = $1";
+
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+
+/// Each database reads JSON in its own way. It looks at all sessions, which a new password is rare enough for.
+const REMOVE_SESSIONS_OF: Sql = Sql {
+    sqlite: "DELETE FROM sessions WHERE json_extract(data, '$.account') = $1",
+    postgres: "DELETE FROM sessions WHERE CAST(data::json ->> 'account' AS BIGINT) = $1",
+};
 
 #[async_trait]
 impl People for SqlStore {
@@ -60,6 +68,16 @@ impl People for SqlStore {
         if transaction.execute(SET_ROLE, &[email.as_str().into(), role.as_str().into()]).await? == 0 {
             return Ok(false);
         }
+        save::save_audit(&mut transaction, entry).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+    async fn set_password(&self, account: AccountId, hash: &str, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut transaction = self.database.begin().await?;
+        if transaction.execute(SET_PASSWORD, &[account.into(), hash.into()]).await? == 0 {
+            return Ok(false);
+        }
+        transaction.execute(REMOVE_SESSIONS_OF, &[account.into()]).await?;
         save::save_audit(&mut transaction, entry).await?;
         transaction.commit().await?;
         Ok(true)

@@ -1,18 +1,21 @@
 //! The catalogue and the orders in SQL.
 
 use super::load::to_json;
-use super::{SqlStore, rows};
+use super::{SqlStore, rows, save};
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::{AccountId, OrderId, Timestamp};
 use crate::server::store::database::Row;
-use crate::server::store::{Order, OrderItem, OrderStatus, Shop, StoreResult};
+use crate::server::store::{AuditEntry, Order, OrderItem, OrderStatus, Shop, StoreResult};
 use async_trait::async_trait;
 
 const READ_CATALOGUE: &str = "SELECT version, body FROM catalogue_versions ORDER BY version DESC LIMIT 1";
 
+/// Nothing where the version that it was decided upon is no longer the last.
 const ADD_CATALOGUE: &str = "
     INSERT INTO catalogue_versions (version, body, created_at)
-    VALUES ((SELECT coalesce(max(version), 0) + 1 FROM catalogue_versions), $1, $2) RETURNING version";
+    SELECT CAST($1 AS BIGINT) + 1, CAST($2 AS TEXT), CAST($3 AS BIGINT)
+    WHERE (SELECT coalesce(max(version), 0) FROM catalogue_versions) = $1
+    ON CONFLICT DO NOTHING RETURNING version";
 
 const ADD_ORDER: &str = "
     INSERT INTO orders (id, account_id, kind, item, interval, credits, amount_cents, status, return_to, created_at)
@@ -33,13 +36,14 @@ impl Shop for SqlStore {
         Ok(Some((row.integer("version")?, catalogue)))
     }
 
-    async fn add_catalogue(&self, catalogue: &Catalogue, now: Timestamp) -> StoreResult<i64> {
+    async fn add_catalogue(&self, catalogue: &Catalogue, after: i64, entry: &AuditEntry) -> StoreResult<Option<i64>> {
         let body = to_json(catalogue)?;
         let mut transaction = self.database.begin().await?;
-        let added = transaction.fetch_optional(ADD_CATALOGUE, &[(&body).into(), now.into()]).await?;
-        let version = rows::expected(added, "version of the catalogue")?.integer("version")?;
+        let values = [after.into(), (&body).into(), entry.created_at.into()];
+        let Some(added) = transaction.fetch_optional(ADD_CATALOGUE, &values).await? else { return Ok(None) };
+        save::save_audit(&mut transaction, entry).await?;
         transaction.commit().await?;
-        Ok(version)
+        Ok(Some(added.integer("version")?))
     }
 
     async fn add_order(&self, order: &Order) -> StoreResult<()> {
