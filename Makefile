@@ -53,9 +53,9 @@ end2end: # Playwright against the built program, with and without JavaScript
 fuzz: # the machine interface by its own description: any 5xx and any undescribed answer fails
 	$(TOOLS) scripts/fuzz.sh
 
-bench: ## the ledger against plain SQLite and pgbench, on this machine; see docs/benchmarks.md
+bench: ## the ledger against plain SQLite and pgbench, HTTP against nothing; see docs/benchmarks.md
 	@scripts/setup.sh test
-	$(TOOLS) cargo bench --locked --features ssr --bench core --bench writer
+	$(TOOLS) cargo bench --locked --features ssr --bench core --bench writer --bench http
 
 bench-long: ## whether it slows down as it fills, up to a million accounts
 	@scripts/setup.sh test

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod bulk;
+pub mod http_load;
 pub mod pgbench;
 pub mod plain_sqlite;
 #[path = "../../tests/common/postgres.rs"]
@@ -32,6 +33,9 @@ pub const CREDITS: i64 = 1_000_000_000;
 pub fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
+
+/// The key of the chain of history, as its file holds it.
+pub const CHAIN_KEY: &str = "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
 
 pub fn chain_key() -> ChainKey {
     ChainKey::new(&[0x2a; ChainKey::BYTES])
