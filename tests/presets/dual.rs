@@ -221,7 +221,7 @@ async fn credits_are_bought_on_the_page_and_the_reason_is_plain() {
         assert!(page.contains(words), "no {words}: {page}");
     }
     assert_eq!(ann.make_picture().await, StatusCode::OK);
-    assert!(ann.page("/history").await.contains("Text to image"));
+    assert!(ann.page("/history").await.contains("a lighthouse at dusk"));
     server.stop().await;
 }
 

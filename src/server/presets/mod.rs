@@ -175,7 +175,7 @@ mod tests {
         for (old, new, expected) in [
             ("signup_credits", "signup_credit", "line 4, column 1: unknown field `signup_credit`"),
             ("signup_credits = 60", "signup_credits = -60", "line 4, column 18: "),
-            ("signup_credits = 60", "signup_credits = 60 credits", "line 4, column 21: "),
+            ("signup_credits = 60", "signup_credits = 60 credits", "line 4, column 18: "),
             ("month_cents = 1500", "month_cents = 15.5", "line 16, column 15: "),
             ("unit = \"image\"", "unit = \"picture\"", "line 45, column 8: unknown variant `picture`"),
             ("cost = 5", "cost = 0", "line 42, column 1: rate `text-to-image`: a cost has to be above zero"),
