@@ -54,6 +54,11 @@ if [ $# -eq 0 ]; then
     for patch in tests/mutants/*.patch; do set -- "$@" "$(basename "$patch" .patch)"; done
 fi
 mkdir -p "$WORK"
+# What is compiled here need not be compiled there once more.
+[ -d "$WORK/build" ] || [ ! -d target/debug/deps ] || {
+    mkdir -p "$WORK/build/debug"
+    cp -a target/debug/.fingerprint target/debug/build target/debug/deps "$WORK/build/debug/"
+}
 failed=0
 for name in "$@"; do by_hand "$name" || failed=$((failed + 1)); done
 [ "$failed" -eq 0 ] || { echo "$failed of $# were not caught." >&2; exit 1; }

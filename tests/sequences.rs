@@ -17,7 +17,7 @@ use scrip::server::store::{HistoryEntry, HistoryFilter, HistoryQuery};
 
 /// Operations on each account, and sequences on each database, unless TEST_SEQUENCES gives another number for both: one
 /// sequence for each account, some accounts to a round.
-const SEQUENCES: usize = 256;
+const SEQUENCES: usize = 192;
 /// Accounts that are changed at the same time, so that they share commits.
 const ACCOUNTS: usize = 16;
 /// More lines than there can be.

@@ -37,8 +37,9 @@ const LOCK_ACCOUNTS: &str = "
     SELECT id FROM accounts WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
     ORDER BY id FOR NO KEY UPDATE";
 
+/// `+id` is no column to a planner: else SQLite walks through all accounts in the order of their ids.
 const LIST_DUE_ACCOUNTS: &str = "
-    SELECT id AS account_id FROM accounts WHERE next_due <= $1 AND id > $2 ORDER BY id LIMIT $3";
+    SELECT id AS account_id FROM accounts WHERE next_due <= $1 AND +id > $2 ORDER BY +id LIMIT $3";
 
 const LIST_MONTHLY_ACCOUNTS: &str = "
     SELECT account_id FROM allowances
