@@ -72,15 +72,25 @@ GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq, next_due, chain_row
     chain_seal) ON accounts TO :"app";
 GRANT SELECT, INSERT, UPDATE (remaining, held, expired, clawed_back) ON grants TO :"app";
 GRANT SELECT, INSERT, UPDATE (status, captured, reason, settled_at) ON holds TO :"app";
-GRANT SELECT, INSERT, UPDATE (plan, reference, credits_per_month, anchor, next_month, next_at) ON allowances TO :"app";
+GRANT SELECT, INSERT, UPDATE (plan, reference, credits_per_month, anchor, first_month, next_month, end_month,
+    renewal_credits, next_at) ON allowances TO :"app";
 
 -- People, their purchases and their keys.
 GRANT SELECT, INSERT, UPDATE (role, password_hash, name) ON users TO :"app";
-GRANT SELECT, INSERT, UPDATE (status, settled_at) ON orders TO :"app";
+GRANT SELECT, INSERT, UPDATE (status, settled_at, checkout, checkout_url, submitted_at) ON orders TO :"app";
 GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON api_keys TO :"app";
 
 -- The number that says whether they have changed; triggers raise it.
 GRANT SELECT, UPDATE (number) ON access_changes TO :"app";
+
+-- Payments. What was paid stays; what became of it changes.
+GRANT SELECT, INSERT, UPDATE (version) ON billing_accounts TO :"app";
+GRANT SELECT, INSERT ON payment_customers TO :"app";
+GRANT SELECT, INSERT, UPDATE (status, plan, interval, credits_per_month, anchor, period_start, period_end,
+    cancel_at_period_end, next_plan, next_interval, past_due_since, ended_at, surplus) ON subscriptions TO :"app";
+GRANT SELECT, INSERT, UPDATE (payment, refunded_cents, dispute) ON payments TO :"app";
+GRANT SELECT, INSERT, UPDATE (status, attempts, next_try_at, last_error, processed_at) ON payment_events TO :"app";
+GRANT SELECT, INSERT, UPDATE (version, due_at, body), DELETE ON demo_objects TO :"app";
 
 -- What has an end.
 GRANT SELECT, INSERT, DELETE ON creations TO :"app";

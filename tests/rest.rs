@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "rest/billing.rs"]
+mod billing;
 #[path = "rest/input.rs"]
 mod input;
 #[path = "rest/script.rs"]

@@ -160,7 +160,7 @@ impl Model {
         let replaces = self.account.allowance().map(|current| current.plan.clone());
         let plan = PlanId::parse("basic").unwrap();
         let reference = self.next_reference();
-        let allowance = Allowance { plan, reference, credits_per_month, anchor: NOW, next_month: 0 };
+        let allowance = Allowance::endless(plan, reference, credits_per_month, NOW);
         Operation::Subscribe { allowance, replaces }
     }
 

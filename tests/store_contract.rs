@@ -9,8 +9,8 @@ mod common;
 mod falsification;
 
 use common::{
-    Engine, NOW, TestLedger, account_of, audit_entry, charge, grant, hold, hold_id, new_api_key, on_both_databases,
-    receipt, step, subscribe,
+    Engine, NOW, TestLedger, account_of, all_at_once, audit_entry, charge, grant, hold, hold_id, new_api_key,
+    on_both_databases, receipt, step, subscribe,
 };
 use scrip::domain::access::{ApiKey, Scopes};
 use scrip::domain::catalogue::Interval;
@@ -22,8 +22,8 @@ use scrip::domain::{
 };
 use scrip::server::ledger::{Answer, LedgerError, Submission, Target};
 use scrip::server::store::{
-    AuditEntry, BalanceChange, Creation, HistoryEntry, HistoryFilter, HistoryQuery, LedgerStore, NewApiKey, Order,
-    OrderItem, OrderStatus, SqlStore, Totals,
+    AuditEntry, BalanceChange, Booking, Creation, HistoryEntry, HistoryFilter, HistoryQuery, LedgerStore, NewApiKey,
+    Order, OrderItem, OrderStatus, SqlStore, Totals,
 };
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -90,19 +90,19 @@ fn order(id: &str, account: AccountId) -> Order {
         amount: Cents::try_from(21_000).unwrap(),
         status: OrderStatus::Pending,
         return_to: Some("/studio".into()),
+        checkout: None,
+        submitted_at: None,
         created_at: NOW,
         settled_at: None,
     }
 }
 
-fn payment_of(order: &Order, account: AccountId) -> Submission {
-    Submission {
-        target: Target::Account(account),
-        steps: vec![step(grant(Source::Purchase, 500))],
-        key: None,
-        order: Some(order.id.clone()),
-        audit: None,
-    }
+/// A payment of that order, decided on that state of the account's books.
+fn payment_of(order: &Order, account: AccountId, version: i64) -> Submission {
+    let booking = Booking { version, paid_orders: vec![order.id.clone()], ..Booking::default() };
+    let booking = Some(Box::new(booking));
+    let steps = vec![step(grant(Source::Purchase, 500))];
+    Submission { target: Target::Account(account), steps, key: None, booking, audit: None }
 }
 
 on_both_databases! {
@@ -227,20 +227,41 @@ on_both_databases! {
 }
 
 on_both_databases! {
-    async fn an_order_is_paid_once_and_only_by_its_own_account(engine: Engine) {
+    async fn an_order_is_paid_by_its_own_account_and_stays_so(engine: Engine) {
         let test = TestLedger::start(engine).await;
         let (ann, bob) = (test.account(0).await, test.account(0).await);
         let order = order("o1", ann);
         test.store.add_order(&order).await.unwrap();
+        let status = async || test.store.find_order(&order.id).await.unwrap().unwrap().status;
         assert_eq!(test.store.find_order(&order.id).await.unwrap().unwrap(), order);
-        assert_eq!(test.ledger.submit(payment_of(&order, bob)).await, Err(LedgerError::OrderSettled));
+        test.ledger.submit(payment_of(&order, bob, 0)).await.unwrap();
+        assert_eq!(status().await, OrderStatus::Pending);
         test.store.decline_order(&order.id, NOW).await.unwrap();
-        assert_eq!(test.store.find_order(&order.id).await.unwrap().unwrap().status, OrderStatus::Declined);
-        test.ledger.submit(payment_of(&order, ann)).await.unwrap();
-        assert_eq!(test.ledger.submit(payment_of(&order, ann)).await, Err(LedgerError::OrderSettled));
+        assert_eq!(status().await, OrderStatus::Declined);
+        test.store.abandon_order(&order.id, NOW).await.unwrap();
+        assert_eq!(status().await, OrderStatus::Abandoned);
+        test.ledger.submit(payment_of(&order, ann, 0)).await.unwrap();
         test.store.decline_order(&order.id, NOW).await.unwrap();
-        assert_eq!(test.store.find_order(&order.id).await.unwrap().unwrap().status, OrderStatus::Paid);
-        assert_eq!((test.balance(ann).await, test.balance(bob).await), (Credits::of(500), Credits::ZERO));
+        test.store.abandon_order(&order.id, NOW).await.unwrap();
+        assert_eq!(status().await, OrderStatus::Paid);
+    }
+
+    async fn a_booking_on_books_that_have_changed_is_refused_and_leaves_nothing(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let ann = test.account(0).await;
+        let order = order("o1", ann);
+        test.store.add_order(&order).await.unwrap();
+        let version = async || test.store.read_account_books(ann).await.unwrap().version;
+        assert_eq!(version().await, 0);
+        let answers = all_at_once(&[&test.ledger], 20, |_| payment_of(&order, ann, 0)).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+        assert!(answers.iter().flatten().count() == 1 && answers.contains(&Err(LedgerError::Outdated)));
+        assert_eq!((version().await, test.balance(ann).await), (1, Credits::of(500)));
+        let too_much = Submission { steps: vec![step(charge(501))], ..payment_of(&order, ann, 1) };
+        assert!(matches!(test.ledger.submit(too_much).await, Err(LedgerError::Refused(_))));
+        assert_eq!(version().await, 1, "a refused booking is taken back");
+        test.ledger.submit(payment_of(&order, ann, 1)).await.unwrap();
+        assert_eq!(version().await, 2);
     }
 
     async fn a_creation_is_there_until_its_time_is_over(engine: Engine) {

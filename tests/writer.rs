@@ -27,7 +27,7 @@ fn payment(account: AccountId, reference: &str) -> Submission {
 
 fn signing_up(email: &str) -> Submission {
     let steps = vec![step(grant(Source::Signup, 60))];
-    Submission { target: Target::NewUser(Box::new(new_user(email))), steps, key: None, order: None, audit: None }
+    Submission { target: Target::NewUser(Box::new(new_user(email))), steps, key: None, booking: None, audit: None }
 }
 
 /// The same, asked by a program with a key of its own.
@@ -201,7 +201,7 @@ on_both_databases! {
         let test = TestLedger::start(engine).await;
         let account = test.account(10).await;
         let steps = vec![step(charge(6)), step(charge(6))];
-        let submission = Submission { target: Target::Account(account), steps, key: None, order: None, audit: None };
+        let submission = Submission { target: Target::Account(account), steps, key: None, booking: None, audit: None };
         assert!(test.ledger.submit(submission).await.is_err());
         assert_eq!(test.balance(account).await, Credits::of(10));
     }

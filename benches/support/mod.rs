@@ -98,7 +98,7 @@ fn newcomer(number: usize) -> Submission {
     let amount = Credits::new(CREDITS).unwrap();
     let grant = Operation::Grant(NewGrant { source: Source::Purchase, amount, expires_at: None, reference: None });
     let steps = vec![Step { operation: grant, memo: Memo::system("benchmark") }];
-    Submission { target: Target::NewUser(Box::new(user)), steps, key: None, order: None, audit: None }
+    Submission { target: Target::NewUser(Box::new(user)), steps, key: None, booking: None, audit: None }
 }
 
 /// What callers finished in a time, and how long they waited for each.

@@ -297,7 +297,12 @@ CREATE TABLE allowances (
     reference         TEXT   NOT NULL,
     credits_per_month BIGINT NOT NULL CHECK (credits_per_month BETWEEN 0 AND 9007199254740991),
     anchor            BIGINT NOT NULL,
-    next_month        BIGINT NOT NULL CHECK (next_month >= 0),
+    first_month       BIGINT NOT NULL CHECK (first_month >= 0),
+    next_month        BIGINT NOT NULL CHECK (next_month >= first_month),
+    -- The first month that is not paid for; absent where nothing has to be paid.
+    end_month         BIGINT CHECK (end_month >= next_month),
+    -- What that month will bring once it is paid for; only to be told.
+    renewal_credits   BIGINT NOT NULL CHECK (renewal_credits BETWEEN 0 AND 9007199254740991),
     -- When that month begins; absent where the plan has no monthly credits. Only the job that books what is
     -- due looks here; the rule is the program's.
     next_at           BIGINT

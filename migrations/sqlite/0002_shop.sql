@@ -26,7 +26,12 @@ CREATE TABLE orders (
     interval     TEXT    CHECK (interval IN ('month', 'year')),
     credits      INTEGER NOT NULL CHECK (credits BETWEEN 0 AND 9007199254740991),
     amount_cents INTEGER NOT NULL CHECK (amount_cents >= 0),
-    status       TEXT    NOT NULL CHECK (status IN ('pending', 'paid', 'declined')),
+    status       TEXT    NOT NULL CHECK (status IN ('pending', 'paid', 'declined', 'abandoned')),
+    -- The provider's checkout, where it was begun, and where the person pays.
+    checkout     TEXT,
+    checkout_url TEXT,
+    -- When somebody came back from paying; the provider's word decides.
+    submitted_at INTEGER,
     -- The page to go back to afterwards, a path on this site.
     return_to    TEXT,
     created_at   INTEGER NOT NULL,

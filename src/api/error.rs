@@ -30,6 +30,8 @@ pub enum Field {
     Expiry,
     /// What a service key may do.
     Scopes,
+    /// An amount of money.
+    Money,
 }
 
 /// What is wrong with it.
@@ -94,6 +96,16 @@ pub enum ApiError {
     GenerationFailed,
     /// It cannot be bought, or not from the current plan.
     NotForSale,
+    /// It is what there is already.
+    NothingToChange,
+    /// A renewal is owed; that is settled first.
+    PaymentOwed,
+    /// Something else is there by now than was shown.
+    PlanChanged,
+    /// It could not be paid.
+    PaymentDeclined,
+    /// The payment provider cannot be reached, or did not do it.
+    PaymentProvider,
     /// The account does not allow it.
     Refused,
     /// The form was sent before, with other contents.
@@ -112,14 +124,14 @@ impl ApiError {
     /// The status of the answer (RFC 9110; 402 for insufficient credits, as clients expect).
     pub const fn status_code(&self) -> u16 {
         match self {
-            Self::Invalid { .. } | Self::Refused | Self::NotForSale | Self::FormReused => 422,
-            Self::AddressTaken => 409,
+            Self::Invalid { .. } | Self::Refused | Self::NotForSale | Self::NothingToChange | Self::FormReused => 422,
+            Self::AddressTaken | Self::PlanChanged | Self::PaymentOwed => 409,
             Self::WrongPassword | Self::SignInRequired => 401,
             Self::TooManyTries { .. } => 429,
             Self::Forbidden => 403,
             Self::NotFound => 404,
-            Self::Insufficient { .. } => 402,
-            Self::GenerationFailed => 502,
+            Self::Insufficient { .. } | Self::PaymentDeclined => 402,
+            Self::GenerationFailed | Self::PaymentProvider => 502,
             Self::Busy | Self::Unavailable => 503,
             // On the server: the body broke off or came too slowly.
             Self::Connection => 400,
@@ -141,6 +153,11 @@ impl ApiError {
             | Self::Insufficient { .. }
             | Self::GenerationFailed
             | Self::NotForSale
+            | Self::NothingToChange
+            | Self::PaymentOwed
+            | Self::PlanChanged
+            | Self::PaymentDeclined
+            | Self::PaymentProvider
             | Self::Refused
             | Self::FormReused
             | Self::Internal
@@ -161,6 +178,11 @@ impl ApiError {
             | Self::NotFound
             | Self::GenerationFailed
             | Self::NotForSale
+            | Self::NothingToChange
+            | Self::PaymentOwed
+            | Self::PlanChanged
+            | Self::PaymentDeclined
+            | Self::PaymentProvider
             | Self::Refused
             | Self::FormReused
             | Self::Busy
@@ -187,6 +209,11 @@ impl ApiError {
             }
             Self::GenerationFailed => "That did not work out. It cost you nothing: the credits are back.".into(),
             Self::NotForSale => "This cannot be bought, or it is not above the plan you have.".into(),
+            Self::NothingToChange => "That is the plan you have already.".into(),
+            Self::PaymentOwed => "A payment is owed. Settle it first, then change the plan.".into(),
+            Self::PlanChanged => "Your plan has changed in the meantime. Look at the change again.".into(),
+            Self::PaymentDeclined => "The payment was declined. Nothing has changed; try another card.".into(),
+            Self::PaymentProvider => "The payment provider did not answer as it should. Please try again later.".into(),
             Self::Refused => "The account does not allow this change.".into(),
             Self::FormReused => "This form was sent before. Reload the page to see what it did.".into(),
             Self::Busy => "We are very busy right now. Please try again in a moment.".into(),
@@ -217,6 +244,8 @@ fn invalid_message(field: Field, problem: Problem) -> String {
         (Field::Prompt, _) => "Please write what you would like.",
         (Field::Amount, Problem::Missing) => "Please enter how many credits.",
         (Field::Amount, _) => "Enter a whole number other than zero, like 25 or -10, up to 9,007,199,254,740,991.",
+        (Field::Money, Problem::TooLong) => "There is less to give back.",
+        (Field::Money, _) => "Enter an amount like 5 or 4.50.",
         (Field::Reason, Problem::TooLong) => "A reason has at most 200 characters.",
         (Field::Label, Problem::TooMany) => "There are too many keys. Revoke one that is no longer needed.",
         (Field::Label, Problem::TooLong) => "A name of a key has at most 100 characters.",

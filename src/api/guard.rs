@@ -1,6 +1,7 @@
 //! What every door needs on the server: who calls, from where, and how a failure becomes an answer.
 
 use crate::api::error::ApiError;
+use crate::domain::billing::PreviewRefusal;
 use crate::domain::identity::Role;
 use crate::domain::{AccountId, OwnPath};
 use crate::server::identity::sessions;
@@ -99,6 +100,14 @@ pub fn go_to(path: &str) {
     }
 }
 
+/// Goes on to where something is paid: a page of this site, or the provider's own.
+pub fn go_out(url: &str) {
+    match OwnPath::parse(url) {
+        Some(_) => go_to(url),
+        None => leptos_axum::redirect(url),
+    }
+}
+
 /// Sends whoever has to sign in to that page, and back to `next` afterwards.
 pub fn send_to_sign_in(next: &str) {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
@@ -132,7 +141,19 @@ pub fn from_service(error: ServiceError) -> ApiError {
         }
         ServiceError::GenerationFailed(_) => ApiError::GenerationFailed,
         ServiceError::NotFound | ServiceError::NoPrice { .. } => ApiError::NotFound,
-        ServiceError::NotForSale => ApiError::NotForSale,
+        ServiceError::NotForSale | ServiceError::HasSubscription => ApiError::NotForSale,
+        ServiceError::Change(PreviewRefusal::PastDue) => ApiError::PaymentOwed,
+        ServiceError::Change(_) => ApiError::NothingToChange,
+        ServiceError::PlanChanged => ApiError::PlanChanged,
+        ServiceError::PaymentDeclined => ApiError::PaymentDeclined,
+        ServiceError::Provider(cause) => {
+            tracing::error!(%cause, "the payment provider did not do it");
+            ApiError::PaymentProvider
+        }
+        ServiceError::Unknown(what) => {
+            tracing::error!(what, "nobody knows");
+            ApiError::PaymentProvider
+        }
         ServiceError::Refused(_) => ApiError::Refused,
         ServiceError::FormReused => ApiError::FormReused,
         ServiceError::Busy => ApiError::Busy,

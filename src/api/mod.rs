@@ -4,6 +4,8 @@
 
 #[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
 pub mod admin;
+#[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
+pub mod billing;
 pub mod error;
 #[allow(missing_docs, reason = "the server macro makes fields of the arguments, which the functions describe")]
 pub mod history;

@@ -144,6 +144,12 @@ fn said(error: ServiceError) -> CommandError {
         other @ (ServiceError::WrongPassword
         | ServiceError::TooManyTries(_)
         | ServiceError::GenerationFailed(_)
+        | ServiceError::HasSubscription
+        | ServiceError::Change(_)
+        | ServiceError::PlanChanged
+        | ServiceError::PaymentDeclined
+        | ServiceError::Provider(_)
+        | ServiceError::Unknown(_)
         | ServiceError::NotForSale
         | ServiceError::Internal(_)) => format!("That did not work: {other}."),
     })

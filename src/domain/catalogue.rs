@@ -30,6 +30,14 @@ impl Interval {
         }
     }
 
+    /// How many months one payment is for.
+    pub const fn months(self) -> u32 {
+        match self {
+            Self::Month => 1,
+            Self::Year => 12,
+        }
+    }
+
     /// Takes what a form sent.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod account;
 pub mod backfill;
+pub mod billing;
 pub mod catalogue;
 pub mod catalogue_changes;
 pub mod credits;

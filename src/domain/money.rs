@@ -21,6 +21,25 @@ impl Cents {
         self.0 == 0
     }
 
+    /// Takes an amount in dollars as people type it: `15`, `4.50`, `$4.50`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_start_matches('$');
+        let (dollars, cents) = text.split_once('.').unwrap_or((text, ""));
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if dollars.is_empty() || dollars.len() > 9 || cents.len() > 2 || !is_number(dollars) || !is_number(cents) {
+            return None;
+        }
+        let whole: i64 = dollars.parse().ok()?;
+        let part: i64 = format!("{cents:0<2}").parse().ok()?;
+        Self::try_from(whole * 100 + part).ok()
+    }
+
+    /// What is left after taking `other`, not below nothing.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(if self.0 > other.0 { self.0 - other.0 } else { 0 })
+    }
+
     /// `$15`, `$4.50`: without cents where there are none.
     pub fn in_dollars(self) -> String {
         let (dollars, cents) = (self.0 / 100, self.0 % 100);
@@ -53,5 +72,12 @@ mod tests {
         assert_eq!(price(450), "$4.50");
         assert_eq!(price(123_456), "$1,234.56");
         assert!(Cents::try_from(-1).is_err());
+    }
+
+    #[test]
+    fn an_amount_is_read_as_people_type_it() {
+        let cents = |text| Cents::parse(text).map(Cents::get);
+        assert_eq!(["15", "4.5", "$4.50", " 0.05 ", "0"].map(cents), [1_500, 450, 450, 5, 0].map(Some));
+        assert_eq!(["", ".5", "-1", "1.234", "1e3", "1,5", "9999999999", "1000000.01"].map(cents), [None; 8]);
     }
 }

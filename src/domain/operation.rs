@@ -156,6 +156,14 @@ pub enum Operation {
         /// How many; all that was not taken back yet, and did not end unspent, where absent.
         amount: Option<Credits>,
     },
+    /// Takes a grant back until so much of it was taken in all; does nothing where that much was. However often a
+    /// provider tells of a refund, this comes to the same.
+    ClawbackTo {
+        /// Which grant.
+        grant: GrantId,
+        /// How many in all; what ended unspent is left out.
+        total: Credits,
+    },
     /// Changes the balance by an administrator's hand.
     Adjust(CreditDelta),
     /// Brings the balance to a number: up by a grant; down, where that is allowed, from free credits only.
@@ -171,6 +179,29 @@ pub enum Operation {
         allowance: Allowance,
         /// The plan that it was decided upon; refused where another is there by now.
         replaces: Option<PlanId>,
+    },
+    /// Months of a plan were paid for: those that have begun come now, the others when they begin.
+    PayMonths {
+        /// Which months, of which plan; replaces what was there before.
+        months: Allowance,
+        /// Where something had ended them by the time that this is booked, when: what came after them stays.
+        until: Option<Timestamp>,
+    },
+    /// Changes what months still bring, if they are the ones that count; otherwise nothing.
+    SetMonths {
+        /// Of which allowance.
+        reference: String,
+        /// What each of them brings from now on.
+        credits_per_month: Option<Credits>,
+        /// What is to be told of the month after them.
+        renewal_credits: Option<Credits>,
+    },
+    /// Ends months of a plan, if they are the ones that count; otherwise nothing. No credits are taken.
+    EndMonths {
+        /// Of which allowances: all that the subscription has had, since its last one may have come too late to count.
+        references: Vec<String>,
+        /// What comes each month from then on.
+        back_to: Allowance,
     },
     /// Begins the month's credits anew: what is left of the old ones ends, the new ones last as long as the
     /// old ones would have. Bought credits are untouched, and so is the day of the next month.
@@ -199,9 +230,13 @@ impl Operation {
             Self::Release { .. } => "release",
             Self::Refund { .. } => "refund",
             Self::Clawback { .. } => "clawback",
+            Self::ClawbackTo { .. } => "clawback_to",
             Self::Adjust(_) => "adjust",
             Self::Backfill { .. } => "backfill",
             Self::Subscribe { .. } => "subscribe",
+            Self::PayMonths { .. } => "pay_months",
+            Self::SetMonths { .. } => "set_months",
+            Self::EndMonths { .. } => "end_months",
             Self::Reset { .. } => "reset",
             Self::UndoReset { .. } => "undo_reset",
             Self::RollForward => "roll_forward",
@@ -219,9 +254,13 @@ impl Operation {
             | Self::Release { .. }
             | Self::Refund { .. }
             | Self::Clawback { .. }
+            | Self::ClawbackTo { .. }
             | Self::Adjust(_)
             | Self::Backfill { .. }
             | Self::Subscribe { .. }
+            | Self::PayMonths { .. }
+            | Self::SetMonths { .. }
+            | Self::EndMonths { .. }
             | Self::UndoReset { .. }
             | Self::RollForward => None,
         }
@@ -264,6 +303,8 @@ pub struct Memo {
 impl Memo {
     /// The actor of what the account's own person does.
     pub const OWNER: &'static str = "user";
+    /// The actor of what a payment does.
+    pub const PAYMENTS: &'static str = "payments";
     /// The actor of what a running job does for them.
     pub const JOB: &'static str = "job";
     /// The longest description in characters; what is longer is cut.

@@ -14,7 +14,7 @@ use leptos_router::hooks::use_params_map;
 #[component]
 pub fn CheckoutPage() -> impl IntoView {
     let params = use_params_map();
-    let order = Resource::new(move || params.read().get("order").unwrap_or_default(), load_order);
+    let order = Resource::new(move || params.read().get("order").unwrap_or_default(), |order| load_order(order, false));
     view! {
         <Title text="Checkout" />
         <section class="page narrow checkout">
@@ -24,7 +24,10 @@ pub fn CheckoutPage() -> impl IntoView {
                     OrderStatusView::Paid => {
                         Either::Left(view! { <Redirect path=format!("/orders/{}", order.id) /> })
                     }
-                    OrderStatusView::Pending | OrderStatusView::Declined => {
+                    OrderStatusView::Pending
+                    | OrderStatusView::Processing
+                    | OrderStatusView::Declined
+                    | OrderStatusView::Abandoned => {
                         Either::Right(view! { <Checkout order /> })
                     }
                 }

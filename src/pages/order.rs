@@ -11,7 +11,7 @@ use leptos_router::hooks::use_params_map;
 #[component]
 pub fn OrderPage() -> impl IntoView {
     let params = use_params_map();
-    let order = Resource::new(move || params.read().get("order").unwrap_or_default(), load_order);
+    let order = Resource::new(move || params.read().get("order").unwrap_or_default(), |order| load_order(order, false));
     view! {
         <Title text="Your purchase" />
         <section class="page narrow">
@@ -48,7 +48,7 @@ fn Settled(order: OrderView) -> impl IntoView {
             </div>
         }
         .into_any(),
-        OrderStatusView::Pending => view! {
+        OrderStatusView::Pending | OrderStatusView::Processing | OrderStatusView::Abandoned => view! {
             <div class="panel result">
                 <h1>"Not paid yet"</h1>
                 <p class="lead">"Nothing was charged."</p>

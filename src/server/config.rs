@@ -93,6 +93,11 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_SERVICE_CALLS_PER_SECOND", global = true, value_name = "N")]
     pub service_calls_per_second: Option<NonZeroU32>,
 
+    /// How many days a subscription goes on whose renewal could not be collected, 0 to 60.
+    #[arg(long, env = "SCRIP_GRACE_DAYS", global = true, default_value_t = 7, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(0..=60))]
+    pub grace_days: u32,
+
     /// An administrator that is made at the start where the address is free.
     #[arg(long, env = "SCRIP_ADMIN_EMAIL", global = true, value_parser = parse_email, value_name = "ADDRESS")]
     pub admin_email: Option<Email>,
@@ -150,6 +155,8 @@ pub struct Config {
     pub mode: Mode,
     /// Who takes the money.
     pub payments: Payments,
+    /// How many days a subscription goes on whose renewal could not be collected.
+    pub grace_days: u32,
     /// The address under which people reach the site.
     pub public_url: Option<String>,
     /// Which catalogue fills a new database.
@@ -165,6 +172,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address under which people reach the site, without a slash at its end.
+    pub fn site_url(&self) -> String {
+        let listening = || format!("http://{}", self.site_addr);
+        self.public_url.clone().unwrap_or_else(listening).trim_end_matches('/').to_owned()
+    }
+
     /// Whether people reach the site over HTTPS.
     pub fn is_https(&self) -> bool {
         self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
@@ -196,6 +209,7 @@ impl Settings {
             site_root: self.site_root.unwrap_or_else(default_site_root),
             mode: self.mode,
             payments,
+            grace_days: self.grace_days,
             public_url: self.public_url,
             preset: self.preset,
             signup_credits: self.signup_credits,

@@ -10,6 +10,29 @@ const ROUND: Duration = Duration::from_secs(600);
 /// How often to book what time has made due in accounts that nobody looks at.
 const BOOKING_ROUND: Duration = Duration::from_secs(60);
 
+/// How often to see whether payments wait: what has come, is to be tried again, or is due at the demo.
+const PAYMENT_ROUND: Duration = Duration::from_secs(1);
+/// How often to look for payments of which an event may have been lost.
+const PAYMENT_CARE_ROUND: Duration = Duration::from_secs(600);
+
+/// Attends to payments until told to stop: at once when an event comes, and every second.
+pub async fn attend_payments(services: Services, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval(PAYMENT_ROUND);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut care_rounds = tokio::time::interval(PAYMENT_CARE_ROUND);
+    loop {
+        let result = tokio::select! {
+            () = stop.cancelled() => return,
+            () = services.payment_news() => services.attend_payments().await,
+            _ = rounds.tick() => services.attend_payments().await,
+            _ = care_rounds.tick() => services.look_after_payments().await.map(drop),
+        };
+        if let Err(error) = result {
+            tracing::warn!(%error, "payments could not be attended to");
+        }
+    }
+}
+
 /// Runs until told to stop.
 pub async fn run(services: Services, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);

@@ -1,5 +1,6 @@
 //! The server: everything that needs a disk, a socket, a clock or a secret. Compiled only for the server.
 
+pub mod billing;
 pub mod chain_key;
 pub mod clock;
 pub mod config;

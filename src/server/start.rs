@@ -2,9 +2,10 @@
 
 use crate::domain::identity::Role;
 use crate::domain::{Credits, Timestamp};
+use crate::server::billing::{Cashier, DemoProvider};
 use crate::server::chain_key::{self, ChainKeyError};
 use crate::server::clock::{Clock, SystemClock};
-use crate::server::config::{Config, Mode};
+use crate::server::config::{Config, Mode, Payments};
 use crate::server::current_catalogue::CurrentCatalogue;
 use crate::server::generators::BuiltInGenerators;
 use crate::server::identity::passwords::Passwords;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -88,6 +90,19 @@ impl Core {
     /// # Errors
     /// As there.
     pub async fn open_with_clock(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let for_cashier = (config.clone(), clock.clone());
+        Self::open_with(config, clock, move |store| choose_cashier(&for_cashier.0, store, &for_cashier.1)).await
+    }
+
+    /// As [`Core::open`], by another clock and with another way to take money.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        cashier: impl FnOnce(&SqlStore) -> Cashier,
+    ) -> Result<Self, StartError> {
         let store = open_database(&config.database).await?;
         let key = chain_key::unlock(&store, &config.chain_key_file, clock.now()).await?;
         let store = store.with_chain_key(key);
@@ -108,6 +123,10 @@ impl Core {
             signup_credits: config.signup_credits,
             mode: config.mode,
             payments: config.payments,
+            cashier: cashier(&store),
+            site_url: config.site_url(),
+            grace_days: config.grace_days,
+            payment_news: Notify::new(),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             memory: Memory::default(),
@@ -127,6 +146,14 @@ impl Core {
 /// How many passwords are hashed, and things made, at the same time: one per core.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Who takes the money.
+fn choose_cashier(config: &Config, store: &SqlStore, clock: &Arc<dyn Clock>) -> Cashier {
+    match config.payments {
+        Payments::Demo => Cashier::demo(DemoProvider::with_own_secret(Arc::new(store.clone()), clock.clone())),
+        Payments::None => Cashier::default(),
+    }
 }
 
 async fn open_database(url: &DatabaseUrl) -> Result<SqlStore, StartError> {
@@ -175,7 +202,7 @@ pub struct Running {
     core: Core,
     /// Its routes, for tests that need no socket.
     pub app: Router,
-    jobs: JoinHandle<()>,
+    jobs: JoinHandle<((), ())>,
     stop: CancellationToken,
 }
 
@@ -189,7 +216,9 @@ impl Running {
             make_first_admin(&core.services, email.as_str(), password_file).await?;
         }
         let stop = CancellationToken::new();
-        let jobs = tokio::spawn(jobs::run(core.services.clone(), stop.clone()));
+        let (services, payments) = (core.services.clone(), stop.clone());
+        let jobs = jobs::run(core.services.clone(), stop.clone());
+        let jobs = tokio::spawn(async move { tokio::join!(jobs, jobs::attend_payments(services, payments)) });
         let (services, told) = (core.services.clone(), stop.clone());
         tokio::spawn(async move { services.follow_changes(told).await });
         let sessions = Sessions::new(Arc::new(core.store.clone()), core.clock.clone());

@@ -122,7 +122,7 @@ impl TestLedger {
         let grant = step(grant(Source::Signup, credits));
         let steps = if credits == 0 { Vec::new() } else { vec![grant] };
         let target = Target::NewUser(Box::new(new_user(email)));
-        self.ledger.submit(Submission { target, steps, key: None, order: None, audit: None }).await
+        self.ledger.submit(Submission { target, steps, key: None, booking: None, audit: None }).await
     }
 
     pub async fn account(&self, credits: u32) -> AccountId {
@@ -216,13 +216,7 @@ pub fn hold(cost: u32) -> Operation {
 
 /// A first plan: so many credits now, and as many each month.
 pub fn subscribe(plan: &str, reference: &str, credits: u32) -> Operation {
-    let allowance = Allowance {
-        plan: PlanId::parse(plan).unwrap(),
-        reference: reference.to_owned(),
-        credits_per_month: Credits::of(credits),
-        anchor: NOW,
-        next_month: 0,
-    };
+    let allowance = Allowance::endless(PlanId::parse(plan).unwrap(), reference.to_owned(), Credits::of(credits), NOW);
     Operation::Subscribe { allowance, replaces: None }
 }
 

@@ -159,6 +159,7 @@ pub fn config_in(folder: &TempDir) -> Config {
         site_root,
         mode: Mode::Development,
         payments: Payments::Demo,
+        grace_days: 7,
         public_url: None,
         preset: "creator".into(),
         signup_credits: None,

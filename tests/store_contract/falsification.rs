@@ -208,13 +208,13 @@ async fn filled(engine: Engine) -> TestLedger {
     test.ledger.submit(keyed).await.unwrap();
     let order = order("o1", account);
     test.store.add_order(&order).await.unwrap();
-    test.ledger.submit(payment_of(&order, account)).await.unwrap();
+    test.ledger.submit(payment_of(&order, account, 0)).await.unwrap();
     let entry = audit_entry(None, "apply_catalogue");
     test.store.add_catalogue(&presets::find("mvp").unwrap(), 0, &entry).await.unwrap();
     let program = test.service_key("program").await;
     let target = Target::NewUser(Box::new(new_user("made@example.com")));
     let key = key("k", "r").map(|key| key.of_api_key(program.clone()));
-    let making = Submission { target, steps: Vec::new(), key, order: None, audit: None };
+    let making = Submission { target, steps: Vec::new(), key, booking: None, audit: None };
     test.ledger.submit(making).await.unwrap();
     test.sql.renew_chain(&chain_key(), "system", NOW).await.unwrap();
     assert!(test.store.revoke_api_key(&program, &audit_entry(None, "revoke_api_key")).await.unwrap());

@@ -37,6 +37,22 @@ impl Account {
         self.take_back(id, amount, Cause::Clawback, memo, now)
     }
 
+    /// Takes a grant back until so much of it was taken, as far as it did not end unspent.
+    pub(super) fn clawback_to(
+        &mut self,
+        id: GrantId,
+        total: Credits,
+        memo: &Memo,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        let grant = self.grants.iter().find(|grant| grant.id == id).ok_or(Refusal::NoSuchGrant)?;
+        let amount = total.saturating_sub(grant.clawed_back).min(grant.reclaimable());
+        if amount.is_zero() {
+            return Ok(self.rolled());
+        }
+        self.take_back(id, amount, Cause::Clawback, memo, now)
+    }
+
     /// Takes from what is left of the grant, and makes debt of the rest. What is on hold counts as spent: if
     /// the hold is released, it pays the debt off.
     pub(super) fn take_back(

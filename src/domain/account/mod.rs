@@ -3,6 +3,7 @@
 
 mod clawback;
 mod level;
+mod months;
 mod reset;
 mod spend;
 mod time;
@@ -145,20 +146,53 @@ pub struct Hold {
 pub struct Allowance {
     /// Which plan.
     pub plan: PlanId,
-    /// Names the subscription in the references of its grants.
+    /// What its grants are for: whose free plan it is, or the invoice that pays for these months. The reference of a
+    /// grant is this and the number of its month, counted from the first.
     pub reference: String,
     /// How many each month.
     pub credits_per_month: Credits,
     /// Where months are counted from.
     pub anchor: Timestamp,
+    /// The first month that this is about.
+    pub first_month: u32,
     /// The month whose grant comes next.
     pub next_month: u32,
+    /// The first month that is not paid for; `None` where nothing has to be paid.
+    pub end_month: Option<u32>,
+    /// What that month will bring once it is paid for: only to be told, it brings nothing by itself.
+    pub renewal_credits: Credits,
 }
 
 impl Allowance {
-    /// When the next credits come; `None` where the plan has none.
+    /// The months of a plan that costs nothing, from the anchor on.
+    pub fn endless(plan: PlanId, reference: String, credits_per_month: Credits, anchor: Timestamp) -> Self {
+        Self {
+            plan,
+            reference,
+            credits_per_month,
+            anchor,
+            first_month: 0,
+            next_month: 0,
+            end_month: None,
+            renewal_credits: Credits::ZERO,
+        }
+    }
+
+    /// When the next credits come by themselves; `None` where none do before something is paid.
     pub fn next_at(&self) -> Option<Timestamp> {
-        (!self.credits_per_month.is_zero()).then(|| self.anchor.plus_months(self.next_month))
+        let is_paid = self.end_month.is_none_or(|end| self.next_month < end);
+        (is_paid && !self.credits_per_month.is_zero()).then(|| self.month_end())
+    }
+
+    /// When the month's credits end that came last.
+    fn month_end(&self) -> Timestamp {
+        self.anchor.plus_months(self.next_month)
+    }
+
+    /// When the next credits come, and how many, if what has to be paid for them is paid.
+    fn expected(&self) -> Option<(Timestamp, Credits)> {
+        let renewal = || (!self.renewal_credits.is_zero()).then(|| (self.month_end(), self.renewal_credits));
+        self.next_at().map(|at| (at, self.credits_per_month)).or_else(renewal)
     }
 }
 
@@ -299,7 +333,13 @@ impl Account {
             Operation::Clawback { grant, amount } => self.clawback(*grant, *amount, memo, now),
             Operation::Adjust(delta) => self.adjust(*delta, memo, now),
             Operation::Backfill { target, may_lower } => self.backfill(*target, *may_lower, memo, now),
+            Operation::ClawbackTo { grant, total } => self.clawback_to(*grant, *total, memo, now),
             Operation::Subscribe { allowance, replaces } => self.subscribe(allowance, replaces.as_ref(), memo, now),
+            Operation::PayMonths { months, until } => self.pay_months(months, *until, memo, now),
+            Operation::SetMonths { reference, credits_per_month, renewal_credits } => {
+                Ok(self.set_months(reference, *credits_per_month, *renewal_credits))
+            }
+            Operation::EndMonths { references, back_to } => Ok(self.end_months(references, back_to)),
             Operation::Reset { reference } => self.reset(reference, memo, now),
             Operation::UndoReset { grant } => self.undo_reset(*grant, memo, now),
             Operation::RollForward => Ok(self.rolled()),
@@ -381,7 +421,7 @@ impl Account {
             debt: self.debt,
             by_source: by_source.filter(|(_, amount)| !amount.is_zero()).collect(),
             plan: self.allowance.as_ref().map(|allowance| allowance.plan.clone()),
-            next_reset: self.allowance.as_ref().and_then(|a| a.next_at().map(|at| (at, a.credits_per_month))),
+            next_reset: self.allowance.as_ref().and_then(Allowance::expected),
             next_expiry: next_end.map(|end| (end, ending_at(end))),
         }
     }
@@ -411,27 +451,6 @@ impl Account {
             return self.open_grant(&new, TransactionType::Credit, Cause::Adjust, memo, now);
         }
         self.spend(amount, Cause::Adjust, None, memo, now)
-    }
-
-    /// Starts a subscription's months now. Credits of the month before stay until they end.
-    fn subscribe(
-        &mut self,
-        allowance: &Allowance,
-        replaces: Option<&PlanId>,
-        memo: &Memo,
-        now: Timestamp,
-    ) -> Result<Outcome, Refusal> {
-        if self.allowance.as_ref().map(|current| &current.plan) != replaces {
-            return Err(Refusal::PlanChanged);
-        }
-        let started = Allowance { anchor: now, next_month: 0, ..allowance.clone() };
-        if started.credits_per_month.is_zero() {
-            self.set_allowance(started);
-            return Ok(self.rolled());
-        }
-        let outcome = self.grant(&month_of(&started), memo, now)?;
-        self.set_allowance(Allowance { next_month: 1, ..started });
-        Ok(outcome)
     }
 
     fn rolled(&self) -> Outcome {
@@ -511,16 +530,6 @@ struct Entry {
 impl Entry {
     fn new(kind: TransactionType, cause: Cause, draws: Vec<Draw>) -> Self {
         Self { kind, cause, draws, usage: None, metadata: None, hold: None, refund_of: None }
-    }
-}
-
-/// The grant of an allowance's next month.
-fn month_of(allowance: &Allowance) -> NewGrant {
-    NewGrant {
-        source: Source::Monthly,
-        amount: allowance.credits_per_month,
-        expires_at: Some(allowance.anchor.plus_months(allowance.next_month + 1)),
-        reference: Some(format!("{}:{}", allowance.reference, allowance.next_month)),
     }
 }
 

@@ -12,9 +12,13 @@ impl Account {
     /// Ends what is left of the month's credits and grants the month anew. What is on hold stays until its
     /// hold is settled.
     pub(super) fn reset(&mut self, reference: &str, memo: &Memo, now: Timestamp) -> Result<Outcome, Refusal> {
-        let monthly =
-            self.allowance.as_ref().and_then(|known| known.next_at().map(|end| (end, known.credits_per_month)));
-        let (end, credits_per_month) = monthly.ok_or(Refusal::NoMonthlyCredits)?;
+        let monthly = self
+            .allowance
+            .as_ref()
+            .filter(|known| known.month_end() > now)
+            .map(|known| (known.month_end(), known.credits_per_month));
+        let (end, credits_per_month) =
+            monthly.filter(|(_, credits)| !credits.is_zero()).ok_or(Refusal::NoMonthlyCredits)?;
         let ending = self.open_monthly();
         let staying = self.total().saturating_sub(sum(ending.iter().map(|(_, left)| *left)));
         staying.checked_add(credits_per_month).ok_or(Refusal::BalanceTooLarge)?;

@@ -1,7 +1,8 @@
 //! Time: holds and grants that end, and months that begin. What is due is booked in the order and at the
 //! moment in which it fell due, however late the booking comes, so a late job changes nothing.
 
-use super::{Account, Allowance, Entry, HoldStatus, month_of};
+use super::months::month_of;
+use super::{Account, Allowance, Entry, HoldStatus};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{GrantId, HoldId};
 use crate::domain::journal::{Cause, Draw, TransactionType};

@@ -130,9 +130,9 @@ async fn claim(transaction: &mut dyn LedgerTransaction, submission: &Submission,
             None => return lost_address(transaction, submission).await,
         },
     };
-    match &submission.order {
-        Some(order) if !transaction.claim_order(account, order, now).await? => {
-            Ok(Claim::Lost(LedgerError::OrderSettled))
+    match &submission.booking {
+        Some(booking) if !transaction.claim_booking(account, booking, now).await? => {
+            Ok(Claim::Lost(LedgerError::Outdated))
         }
         Some(_) | None => Ok(Claim::Account(account)),
     }
@@ -158,12 +158,12 @@ fn first_refusal_after_claim(submissions: &[Submission], replies: &[Reply]) -> O
 fn claims_rows(submission: &Submission) -> bool {
     match submission.target {
         Target::NewUser(_) => true,
-        Target::Account(_) => submission.order.is_some(),
+        Target::Account(_) => submission.booking.is_some(),
     }
 }
 
 fn lost_the_claim(error: &LedgerError) -> bool {
-    matches!(error, LedgerError::AddressTaken | LedgerError::OrderSettled)
+    matches!(error, LedgerError::AddressTaken | LedgerError::Outdated)
 }
 
 /// What has to be loaded for these submissions.
@@ -181,7 +181,9 @@ fn wanted_by(submissions: &[Submission], claims: &[Claim]) -> Wanted {
                     wanted.holds.push((*account, *hold));
                 }
                 Operation::Refund { charge, .. } => wanted.charges.push((*account, *charge)),
-                Operation::Clawback { grant, .. } => wanted.grants.push((*account, *grant)),
+                Operation::Clawback { grant, .. } | Operation::ClawbackTo { grant, .. } => {
+                    wanted.grants.push((*account, *grant))
+                }
                 Operation::UndoReset { grant } => wanted.resets.push((*account, *grant)),
                 Operation::Grant(_)
                 | Operation::Charge { .. }
@@ -189,6 +191,9 @@ fn wanted_by(submissions: &[Submission], claims: &[Claim]) -> Wanted {
                 | Operation::Adjust(_)
                 | Operation::Backfill { .. }
                 | Operation::Subscribe { .. }
+                | Operation::PayMonths { .. }
+                | Operation::SetMonths { .. }
+                | Operation::EndMonths { .. }
                 | Operation::Reset { .. }
                 | Operation::RollForward => {}
             }
@@ -286,6 +291,18 @@ impl Fold {
                 created_at: self.now,
             });
         }
+        let now = self.now;
+        let rows = submission.booking.iter().flat_map(|booking| {
+            booking.audit.iter().map(move |(action, detail)| AuditEntry {
+                account: Some(id),
+                seq,
+                actor: booking.actor.clone(),
+                action: (*action).to_owned(),
+                detail: detail.clone(),
+                created_at: now,
+            })
+        });
+        self.changed.audit.extend(rows);
         submission.key.as_ref().map(|request| self.remember_answer(request, id, outcome))
     }
 

@@ -5,9 +5,9 @@ mod batch;
 mod writer;
 
 use crate::domain::operation::{Memo, Operation, Outcome, Refusal};
-use crate::domain::{AccountId, ApiKeyId, IdempotencyKey, OrderId, UserId};
+use crate::domain::{AccountId, ApiKeyId, IdempotencyKey, UserId};
 use crate::server::clock::Clock;
-use crate::server::store::{LedgerStore, NewUser};
+use crate::server::store::{Booking, LedgerStore, NewUser};
 use sha2::{Digest, Sha256};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub struct Submission {
     pub steps: Vec<Step>,
     /// So that a repeated request is applied once.
     pub key: Option<RequestKey>,
-    /// An order that this pays; only the first payment of it counts.
-    pub order: Option<OrderId>,
+    /// Rows about payments that are written with it, or not at all.
+    pub booking: Option<Box<Booking>>,
     /// A row of the audit log to be written with it.
     pub audit: Option<AuditNote>,
 }
@@ -41,7 +41,7 @@ impl Submission {
     /// One operation on one account.
     pub fn one(account: AccountId, operation: Operation, memo: Memo) -> Self {
         let steps = vec![Step { operation, memo }];
-        Self { target: Target::Account(account), steps, key: None, order: None, audit: None }
+        Self { target: Target::Account(account), steps, key: None, booking: None, audit: None }
     }
 
     /// The same, protected by an idempotency key.
@@ -101,8 +101,12 @@ impl RequestKey {
         request: &[u8],
         render: impl Fn(&Outcome) -> String + Send + Sync + 'static,
     ) -> Self {
-        let fingerprint = Sha256::digest(request).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { key, fingerprint, owner: KeyOwner::Account, render: Arc::new(render) }
+        Self { key, fingerprint: Self::fingerprint_of(request), owner: KeyOwner::Account, render: Arc::new(render) }
+    }
+
+    /// What tells one request from another.
+    pub fn fingerprint_of(request: &[u8]) -> String {
+        hex::encode(Sha256::digest(request))
     }
 
     /// The same, belonging to the API key that makes an account.
@@ -170,9 +174,10 @@ pub enum LedgerError {
     /// Someone has that address already.
     #[error("the address is taken")]
     AddressTaken,
-    /// The order is paid already, or not this account's.
-    #[error("the order is settled already")]
-    OrderSettled,
+    /// Somebody else has booked on the account since the books were read that this was decided on: read and decide
+    /// again.
+    #[error("the books have changed in the meantime")]
+    Outdated,
     /// There is no such account.
     #[error("there is no such account")]
     NoSuchAccount,

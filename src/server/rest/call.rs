@@ -190,6 +190,40 @@ where
 }
 
 impl<W, T> Call<W, T> {
+    /// Names this call for who has to do it once: the same key and request have the same name.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        self.key.as_ref().map(|key| [key.as_str().as_bytes(), b"\n".as_slice(), self.request.as_slice()].concat())
+    }
+
+    /// What was answered to this call before.
+    pub async fn first_answer(
+        &self,
+        services: &Services,
+        account: AccountId,
+        status_of: impl Fn(&str) -> StatusCode,
+    ) -> Result<Option<Response>, Problem> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let text = services.find_answer(account, key, &self.request).await?;
+        Ok(text.map(|text| respond(status_of(&text), Answer::Replayed { text }, |_| String::new())))
+    }
+
+    /// Answers this call, and keeps the answer under its key where it has one.
+    pub async fn remember(
+        &self,
+        services: &Services,
+        account: AccountId,
+        status: StatusCode,
+        text: String,
+    ) -> Result<Response, Problem> {
+        let kept = text.clone();
+        let Some(key) = self.request_key(move |_| kept.clone()) else {
+            let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+            return Ok((status, kind, text).into_response());
+        };
+        let answer = services.keep_answer(account, key).await?;
+        Ok(respond(status, answer, move |_| text.clone()))
+    }
+
     /// The key of this request, where it has one; what is kept under it is what `render` says.
     pub fn request_key(&self, render: impl Fn(&Outcome) -> String + Send + Sync + 'static) -> Option<RequestKey> {
         self.key.clone().map(|key| RequestKey::new(key, &self.request, render))
@@ -201,6 +235,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     let words = "An Idempotency-Key has 1 to 255 visible ASCII characters.";
     key.map(Some).ok_or_else(|| Problem::malformed(words).about("Idempotency-Key"))
+}
+
+/// A defect of ours.
+pub fn internal(error: &impl std::fmt::Display) -> Problem {
+    ServiceError::Internal(error.to_string()).into()
 }
 
 /// The answer to a call: what was kept under its key, or the same words without one.

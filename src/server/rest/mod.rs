@@ -2,6 +2,7 @@
 //! what is done stands in the services. A path is registered together with its description, by one word.
 
 mod accounts;
+mod billing;
 mod call;
 mod credits;
 mod docs;
@@ -42,7 +43,10 @@ fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(credits::charge))
         .routes(routes!(credits::hold))
         .routes(routes!(credits::capture))
-        .routes(routes!(credits::release));
+        .routes(routes!(credits::release))
+        .routes(routes!(billing::plans))
+        .routes(routes!(billing::purchase))
+        .routes(routes!(billing::upgrade));
     OpenApiRouter::default()
         .merge(own.clone())
         .nest("/accounts/{account}", own)
@@ -51,6 +55,7 @@ fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(credits::refund))
         .routes(routes!(reading::list_costs))
         .routes(routes!(session::read))
+        .routes(routes!(billing::webhook))
         .routes(routes!(openapi::read))
         .routes(routes!(docs::read))
         .routes(routes!(docs::read_style))

@@ -2,6 +2,7 @@
 //! that gives failures their status and their words.
 
 use super::views::{PackView, PlanView};
+use crate::domain::billing::PreviewRefusal;
 use crate::domain::operation::Refusal;
 use crate::domain::{Credits, FeatureId};
 use crate::server::services::{NO_SUCH_FEATURE, ServiceError};
@@ -221,6 +222,34 @@ impl From<ServiceError> for Problem {
             ),
             ServiceError::NotForSale => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_for_sale", "This cannot be bought.")
+            }
+            ServiceError::HasSubscription | ServiceError::PlanChanged => {
+                Self::new(StatusCode::CONFLICT, "plan_changed", "The plan has changed in the meantime.")
+            }
+            ServiceError::Change(PreviewRefusal::PastDue) => {
+                Self::new(StatusCode::CONFLICT, "payment_owed", "A payment is owed; it is settled first.")
+            }
+            ServiceError::Change(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing_to_change", "That is the plan already.")
+            }
+            ServiceError::PaymentDeclined => {
+                Self::new(StatusCode::PAYMENT_REQUIRED, "payment_declined", "The payment was declined.")
+            }
+            ServiceError::Provider(cause) => {
+                tracing::error!(%cause, "the payment provider did not do it");
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "payment_provider",
+                    "The payment provider did not answer as it should.",
+                )
+            }
+            ServiceError::Unknown(what) => {
+                tracing::error!(what, "nobody knows");
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "payment_provider",
+                    "The payment provider did not answer as it should.",
+                )
             }
             ServiceError::GenerationFailed(_) => {
                 Self::new(StatusCode::BAD_GATEWAY, "generation_failed", "Nothing was made, and nothing was charged.")

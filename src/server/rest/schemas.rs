@@ -2,6 +2,7 @@
 //! here; the limits are the core's own constants.
 
 use crate::domain::account::HoldStatus;
+use crate::domain::billing::SubscriptionStatus;
 use crate::domain::catalogue::Interval;
 use crate::domain::credits::MAX_CREDITS;
 use crate::domain::identity::Role;
@@ -9,7 +10,7 @@ use crate::domain::journal::Cause;
 use crate::domain::metadata::Metadata;
 use crate::domain::operation::Source;
 use crate::domain::rates::Unit;
-use crate::domain::{Credits, FeatureId, PlanId, TransactionType, UserId};
+use crate::domain::{Credits, FeatureId, OrderId, PlanId, TransactionType, UserId};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -64,6 +65,8 @@ schemas! {
     HoldStatus as "HoldStatus": one_of("How a hold stands.", &HOLD_STATUSES.map(HoldStatus::as_str));
     Role as "Role": one_of("What someone may do.", &[Role::User, Role::Admin].map(Role::as_str));
     Unit as "Unit": one_of("What a feature is counted in.", &UNITS.map(Unit::word));
+    OrderId as "OrderId": name(OrderId::MAX_LENGTH, "A purchase, by its opaque id.");
+    SubscriptionStatus as "SubscriptionStatus": one_of("How a subscription stands.", &SubscriptionStatus::ALL.map(SubscriptionStatus::as_str));
     Interval as "Interval": one_of("How often a plan is paid.", &[Interval::Month, Interval::Year].map(Interval::as_str));
 }
 

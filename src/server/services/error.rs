@@ -1,8 +1,10 @@
 //! How a use case can fail. The causes are for the log; what people read is written elsewhere, from the
 //! variant alone.
 
+use crate::domain::billing::PreviewRefusal;
 use crate::domain::operation::Refusal;
 use crate::domain::{Credits, FeatureId};
+use crate::server::billing::ProviderError;
 use crate::server::identity::passwords::PasswordError;
 use crate::server::identity::throttle::Wait;
 use crate::server::ledger::LedgerError;
@@ -60,6 +62,24 @@ pub enum ServiceError {
     /// It cannot be bought.
     #[error("not for sale")]
     NotForSale,
+    /// They have a subscription: another plan is a change of it.
+    #[error("there is a subscription already")]
+    HasSubscription,
+    /// The plan cannot be changed so.
+    #[error(transparent)]
+    Change(PreviewRefusal),
+    /// Something else is there by now than was shown.
+    #[error("the plan has changed in the meantime")]
+    PlanChanged,
+    /// It could not be paid; nothing has changed.
+    #[error("the payment was declined")]
+    PaymentDeclined,
+    /// The payment provider did not do it.
+    #[error("the payment provider did not do it")]
+    Provider(#[source] ProviderError),
+    /// A provider tells of something that nobody knows, or not yet.
+    #[error("nobody knows {0}")]
+    Unknown(&'static str),
     /// The account says no, in a way that only a program or an administrator meets.
     #[error(transparent)]
     Refused(Refusal),
@@ -93,10 +113,23 @@ impl From<LedgerError> for ServiceError {
             LedgerError::Refused(refusal) => Self::Refused(refusal),
             LedgerError::KeyReused => Self::FormReused,
             LedgerError::AddressTaken => Self::AddressTaken,
-            LedgerError::OrderSettled | LedgerError::NoSuchAccount => Self::NotFound,
+            LedgerError::NoSuchAccount => Self::NotFound,
+            LedgerError::Outdated => Self::PlanChanged,
             LedgerError::Busy | LedgerError::Stopped => Self::Busy,
             LedgerError::HistoryAltered => Self::Internal(error.to_string()),
             LedgerError::Unavailable => Self::Unavailable(None),
+        }
+    }
+}
+
+impl From<ProviderError> for ServiceError {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Declined => Self::PaymentDeclined,
+            ProviderError::NotFound(_)
+            | ProviderError::Refused(_)
+            | ProviderError::Unavailable(_)
+            | ProviderError::Malformed(_) => Self::Provider(error),
         }
     }
 }

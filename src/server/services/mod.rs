@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod backfill;
+mod billing;
 mod catalogue;
 mod error;
 mod listed_keys;
@@ -19,15 +20,16 @@ mod wallet;
 pub use access::{KeyCaller, KeyHolder, MAX_LABEL_CHARS};
 pub use admin::Adjustment;
 pub use backfill::{BackfillReport, BackfillTarget};
+pub use billing::{Begun, BillingRound, Purchase, Refunding, Webhook};
 pub use error::{Field, Problem, ServiceError, ServiceResult};
 pub use listed_keys::WantedKey;
 pub use people::SignUpForm;
 pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NO_SUCH_FEATURE, NewAccount, Price, Quote, Spending};
 pub use remembered::Freshness;
 pub use resets::ResetReport;
-pub use shop::Purchase;
 
 use crate::domain::{AccountId, ApiKeyId, Credits, PlanId};
+use crate::server::billing::Cashier;
 use crate::server::clock::Clock;
 use crate::server::config::{Mode, Payments};
 use crate::server::current_catalogue::{CurrentCatalogue, RulingCatalogue};
@@ -40,6 +42,7 @@ use access::KnownKey;
 use remembered::Remembered;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -75,6 +78,14 @@ pub struct Parts {
     pub mode: Mode,
     /// Who takes the money.
     pub payments: Payments,
+    /// The same, as it is asked.
+    pub cashier: Cashier,
+    /// The address under which people reach the site, without a slash at its end; empty where it is not known.
+    pub site_url: String,
+    /// How many days a subscription goes on whose renewal could not be collected.
+    pub grace_days: u32,
+    /// Told when a payment event has come.
+    pub payment_news: Notify,
     /// Work that goes on when its caller has gone, to be waited for at the end.
     pub running: TaskTracker,
     /// Cancelled when the program begins to stop: what would go on for ever ends then.

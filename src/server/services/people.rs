@@ -67,7 +67,7 @@ impl Services {
             created_at,
         };
         let target = Target::NewUser(Box::new(user));
-        let submission = Submission { target, steps, key: None, order: None, audit: None };
+        let submission = Submission { target, steps, key: None, booking: None, audit: None };
         match self.0.ledger.submit(submission).await? {
             Answer::Applied { account, .. } => Ok((account, public_id)),
             Answer::Replayed { .. } => Err(ServiceError::Internal("a sign-up without a key was replayed".into())),
@@ -85,13 +85,7 @@ impl Services {
         }
         let catalogue = self.catalogue();
         if let Some(plan) = catalogue.free_plan().filter(|plan| !plan.credits_per_month.is_zero()) {
-            let allowance = Allowance {
-                plan: plan.id.clone(),
-                reference: id.to_string(),
-                credits_per_month: plan.credits_per_month,
-                anchor: now,
-                next_month: 0,
-            };
+            let allowance = Allowance::endless(plan.id.clone(), id.to_string(), plan.credits_per_month, now);
             steps.push(Step {
                 operation: Operation::Subscribe { allowance, replaces: None },
                 memo: Memo::system(&format!("Monthly credits, {}", plan.name)),

@@ -295,7 +295,7 @@ impl Services {
             created_at,
         };
         let target = Target::NewUser(Box::new(user));
-        self.submit(Submission { target, steps, key, order: None, audit: None }).await
+        self.submit(Submission { target, steps, key, booking: None, audit: None }).await
     }
 
     /// Movements of an account, newest first.

@@ -5,10 +5,12 @@
 //! statement as a constant with the why above it, and its function, in `sql/`; a case in
 //! `tests/store_contract.rs`, which is written against the traits and runs on both databases.
 
+mod billing;
 mod chain;
 mod database;
 mod sql;
 
+pub use billing::{Billing, Booking, DemoKind, DemoObject, DemoObjects, PaymentEvent, PaymentMovement};
 pub use chain::{ChainKey, Head, Link};
 pub use database::DatabaseUrl;
 pub use sql::SqlStore;
@@ -16,6 +18,7 @@ pub use sql::SqlStore;
 use crate::domain::access::{ApiKey, Scopes};
 use crate::domain::account::{Account, Hold};
 use crate::domain::backfill::Standing;
+use crate::domain::billing::CheckoutRef;
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::identity::{Email, PersonName, Role};
 use crate::domain::journal::Draw;
@@ -47,7 +50,10 @@ pub enum StoreError {
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// Everything that the program asks of a database.
-pub trait Store: LedgerStore + People + History + Shop + Creations + Access + std::fmt::Debug {}
+pub trait Store:
+    LedgerStore + People + History + Shop + Creations + Access + Billing + DemoObjects + std::fmt::Debug
+{
+}
 
 /// The ledger's own door: one transaction per batch of operations.
 #[async_trait]
@@ -125,8 +131,9 @@ pub trait LedgerTransaction: Send {
         key: &IdempotencyKey,
     ) -> StoreResult<Option<StoredAnswer>>;
 
-    /// Marks an order of that account as paid; `false` where it was paid before or is not theirs.
-    async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool>;
+    /// Writes rows about payments; `false`, and nothing written, where somebody else has booked on this account since
+    /// its books were read.
+    async fn claim_booking(&mut self, account: AccountId, booking: &Booking, now: Timestamp) -> StoreResult<bool>;
 
     /// Loads all that a batch needs, in a number of statements that does not depend on its size.
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded>;
@@ -382,6 +389,8 @@ pub enum OrderStatus {
     Paid,
     /// The payment was declined; it may be tried again.
     Declined,
+    /// It was left without paying, or ran out.
+    Abandoned,
 }
 
 /// A purchase.
@@ -401,9 +410,13 @@ pub struct Order {
     pub status: OrderStatus,
     /// Where to go afterwards, a path on this site.
     pub return_to: Option<String>,
+    /// The provider's checkout, and where the person pays.
+    pub checkout: Option<(CheckoutRef, String)>,
+    /// When somebody came back from paying; the provider's word decides.
+    pub submitted_at: Option<Timestamp>,
     /// When it was begun.
     pub created_at: Timestamp,
-    /// When it was paid or declined.
+    /// When it was paid, declined or left.
     pub settled_at: Option<Timestamp>,
 }
 

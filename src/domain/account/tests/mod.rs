@@ -49,13 +49,7 @@ fn clawback(grant: i64, amount: Option<u32>) -> Operation {
 }
 
 fn allowance(credits: u32) -> Allowance {
-    Allowance {
-        plan: PlanId::parse("basic").unwrap(),
-        reference: "order".into(),
-        credits_per_month: Credits::of(credits),
-        anchor: NOW,
-        next_month: 0,
-    }
+    Allowance::endless(PlanId::parse("basic").unwrap(), "order".into(), Credits::of(credits), NOW)
 }
 
 fn subscribe(credits: u32) -> Operation {

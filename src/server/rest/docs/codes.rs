@@ -4,6 +4,7 @@
 pub const CODES: &[(&str, u16, &str)] = &[
     ("address_taken", 409, "The address has an account already."),
     ("already_granted", 409, "The reference was granted before; `first` is that grant, where it is this account's."),
+    ("bad_event", 400, "The event of a payment provider is not taken: its signature does not fit, or is too old."),
     ("balance_too_large", 422, "The balance would grow above 2^53-1."),
     ("capture_above_hold", 422, "More is to be taken than the hold reserves."),
     ("clawback_above_grant", 422, "More is to be taken back than was granted."),
@@ -21,6 +22,10 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("no_monthly_credits", 422, "The account has no monthly credits."),
     ("not_for_sale", 422, "This cannot be bought."),
     ("not_found", 404, "It is not there, or not yours: the two look alike."),
+    ("nothing_to_change", 422, "That is the plan already."),
+    ("payment_declined", 402, "The payment was declined; nothing has changed."),
+    ("payment_owed", 409, "A renewal is owed; it is settled first."),
+    ("payment_provider", 502, "The payment provider cannot be reached, or did not answer as it should."),
     ("plan_changed", 409, "The plan was changed meanwhile."),
     ("refund_above_charge", 422, "Less is left of the charge; `refundable` says how much."),
     ("reset_followed", 409, "Another reset came after it."),

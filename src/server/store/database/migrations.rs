@@ -11,11 +11,11 @@ macro_rules! migrations {
 }
 
 pub(super) fn sqlite() -> Migrator {
-    migrations!("sqlite": 1 "0001_ledger", 2 "0002_shop", 3 "0003_access",)
+    migrations!("sqlite": 1 "0001_ledger", 2 "0002_shop", 3 "0003_access", 4 "0004_billing",)
 }
 
 pub(super) fn postgres() -> Migrator {
-    migrations!("postgres": 1 "0001_ledger", 2 "0002_shop", 3 "0003_access",)
+    migrations!("postgres": 1 "0001_ledger", 2 "0002_shop", 3 "0003_access", 4 "0004_billing",)
 }
 
 fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {

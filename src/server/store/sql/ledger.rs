@@ -1,14 +1,14 @@
 //! The ledger's door to the database: one transaction per batch.
 
 use super::load::to_json;
-use super::{SqlStore, books, load, rows, save};
+use super::{SqlStore, billing, books, load, rows, save};
 use crate::domain::account::Account;
 use crate::domain::backfill::Standing;
-use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, OrderId, PlanId, Seq, Timestamp};
+use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, PlanId, Seq, Timestamp};
 use crate::server::store::chain::{ChainKey, Head};
 use crate::server::store::database::{Row, Transaction};
 use crate::server::store::{
-    BalanceChange, Batch, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreError, StoreResult,
+    BalanceChange, Batch, Booking, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreError, StoreResult,
     StoredAnswer, Wanted,
 };
 use async_trait::async_trait;
@@ -22,11 +22,6 @@ const INSERT_USER: &str = "
 
 /// With the head of a history without rows.
 const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id, chain_code, chain_seal) VALUES ($1, $2, $3)";
-
-/// Decides a payment: only the first finds the order pending. A declined one may be tried again.
-const PAY_ORDER: &str = "
-    UPDATE orders SET status = 'paid', settled_at = $3
-    WHERE id = $1 AND account_id = $2 AND status <> 'paid'";
 
 const FIND_SERVICE_ANSWER: &str = "
     SELECT fingerprint, answer FROM service_requests WHERE caller = $1 AND key = $2";
@@ -168,8 +163,8 @@ impl LedgerTransaction for SqlLedgerTransaction {
         found.as_ref().map(rows::answer).transpose()
     }
 
-    async fn claim_order(&mut self, account: AccountId, order: &OrderId, now: Timestamp) -> StoreResult<bool> {
-        Ok(self.inner.execute(PAY_ORDER, &[order.as_str().into(), account.into(), now.into()]).await? == 1)
+    async fn claim_booking(&mut self, account: AccountId, booking: &Booking, now: Timestamp) -> StoreResult<bool> {
+        billing::claim(&mut self.inner, account, booking, now).await
     }
 
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded> {

@@ -18,7 +18,7 @@ macro_rules! load_accounts {
         concat!(
             "
     SELECT a.id AS account_id, a.last_seq, a.debt, a.chain_rows, a.chain_code, a.chain_seal, l.plan,
-        l.reference, l.credits_per_month, l.anchor, l.next_month,
+        l.reference, l.credits_per_month, l.anchor, l.first_month, l.next_month, l.end_month, l.renewal_credits,
         (SELECT CAST(",
             $collect,
             "(",
@@ -279,8 +279,15 @@ fn allowance(row: &Row) -> StoreResult<Option<Allowance>> {
         reference: row.text("reference")?.to_owned(),
         credits_per_month: rows::credits(row.integer("credits_per_month")?)?,
         anchor: rows::moment(row, "anchor")?,
-        next_month: rows::expected(u32::try_from(row.integer("next_month")?).ok(), "month")?,
+        first_month: month(row.integer("first_month")?)?,
+        next_month: month(row.integer("next_month")?)?,
+        end_month: row.optional_integer("end_month")?.map(month).transpose()?,
+        renewal_credits: rows::credits(row.integer("renewal_credits")?)?,
     }))
+}
+
+fn month(number: i64) -> StoreResult<u32> {
+    rows::expected(u32::try_from(number).ok(), "month")
 }
 
 fn answer(row: &Row) -> StoreResult<((AccountId, IdempotencyKey), StoredAnswer)> {

@@ -1,10 +1,12 @@
 //! The store in SQL, for both databases: one file per area, one text of each statement.
 
 mod access;
+mod billing;
 mod books;
 mod chain;
 mod changes;
 mod creations;
+mod demo;
 mod history;
 mod ledger;
 mod load;

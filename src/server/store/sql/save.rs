@@ -83,12 +83,15 @@ macro_rules! update_accounts {
 
 /// `WHERE true` keeps SQLite's parser from taking ON for a join's (sqlite.org/lang_upsert.html).
 const UPSERT_ALLOWANCES: &str = "
-    INSERT INTO allowances (account_id, plan, reference, credits_per_month, anchor, next_month, next_at)
+    INSERT INTO allowances (account_id, plan, reference, credits_per_month, anchor, first_month, next_month, end_month,
+        renewal_credits, next_at)
     SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, CAST(value ->> 3 AS BIGINT),
-        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT)
+        CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT),
+        CAST(value ->> 7 AS BIGINT), CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT)
     FROM json_each($1) WHERE true
     ON CONFLICT (account_id) DO UPDATE SET plan = excluded.plan, reference = excluded.reference,
-        credits_per_month = excluded.credits_per_month, anchor = excluded.anchor, next_month = excluded.next_month,
+        credits_per_month = excluded.credits_per_month, anchor = excluded.anchor, first_month = excluded.first_month,
+        next_month = excluded.next_month, end_month = excluded.end_month, renewal_credits = excluded.renewal_credits,
         next_at = excluded.next_at";
 
 macro_rules! insert_answers {
@@ -364,7 +367,10 @@ fn allowance_columns(account: &Account) -> Option<impl Serialize + '_> {
         &allowance.reference,
         allowance.credits_per_month,
         allowance.anchor,
+        allowance.first_month,
         allowance.next_month,
+        allowance.end_month,
+        allowance.renewal_credits,
         allowance.next_at(),
     ))
 }

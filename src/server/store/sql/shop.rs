@@ -2,6 +2,7 @@
 
 use super::load::to_json;
 use super::{SqlStore, rows, save};
+use crate::domain::billing::CheckoutRef;
 use crate::domain::catalogue::{Catalogue, Interval};
 use crate::domain::{AccountId, OrderId, Timestamp};
 use crate::server::store::database::Row;
@@ -22,11 +23,12 @@ const ADD_ORDER: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)";
 
 const FIND_ORDER: &str = "
-    SELECT id, account_id, kind, item, interval, credits, amount_cents, status, return_to, created_at, settled_at
+    SELECT id, account_id, kind, item, interval, credits, amount_cents, status, return_to, checkout, checkout_url,
+        submitted_at, created_at, settled_at
     FROM orders WHERE id = $1";
 
 const DECLINE_ORDER: &str =
-    "UPDATE orders SET status = 'declined', settled_at = $2 WHERE id = $1 AND status = 'pending'";
+    "UPDATE orders SET status = 'declined', settled_at = $2 WHERE id = $1 AND status IN ('pending', 'declined')";
 
 #[async_trait]
 impl Shop for SqlStore {
@@ -77,11 +79,12 @@ impl Shop for SqlStore {
     }
 }
 
-fn order(row: &Row) -> StoreResult<Order> {
+pub(super) fn order(row: &Row) -> StoreResult<Order> {
     let status = match row.text("status")? {
         "pending" => Some(OrderStatus::Pending),
         "paid" => Some(OrderStatus::Paid),
         "declined" => Some(OrderStatus::Declined),
+        "abandoned" => Some(OrderStatus::Abandoned),
         _ => None,
     };
     Ok(Order {
@@ -92,9 +95,17 @@ fn order(row: &Row) -> StoreResult<Order> {
         amount: rows::cents(row.integer("amount_cents")?)?,
         status: rows::expected(status, "status of an order")?,
         return_to: row.optional_text("return_to")?.map(str::to_owned),
+        checkout: checkout(row)?,
+        submitted_at: rows::optional_moment(row, "submitted_at")?,
         created_at: rows::moment(row, "created_at")?,
         settled_at: rows::optional_moment(row, "settled_at")?,
     })
+}
+
+fn checkout(row: &Row) -> StoreResult<Option<(CheckoutRef, String)>> {
+    let Some(name) = row.optional_text("checkout")? else { return Ok(None) };
+    let name = rows::expected(CheckoutRef::parse(name), "checkout")?;
+    Ok(Some((name, row.optional_text("checkout_url")?.unwrap_or_default().to_owned())))
 }
 
 fn order_item(row: &Row) -> StoreResult<OrderItem> {

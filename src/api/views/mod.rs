@@ -1,13 +1,18 @@
 //! What pages get to see: plain values that both the server and the browser know.
 
+mod billing;
 mod keys;
 
+pub use billing::{
+    BillingPageView, ChangeOutcome, ChangePreviewView, DeadEventLine, OrderStatusView, OrderView, PaymentLine,
+    PaymentRow, PersonPaymentsView, PlansView, SubscriptionView,
+};
 pub use keys::{KeyLine, KeyState, KeysView, MadeKeyView};
 
 use crate::domain::account::{Balance, Hold};
-use crate::domain::catalogue::{Catalogue, Interval, Plan};
+use crate::domain::catalogue::{Catalogue, Plan};
 use crate::domain::rates::Rate;
-use crate::domain::{Cents, Credits, Draw, OrderId, PlanId, Timestamp, Transaction, UserId};
+use crate::domain::{Credits, Draw, PlanId, Timestamp, Transaction, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs: the site, the time, and who is looking.
@@ -141,37 +146,6 @@ pub struct HistoryView {
     pub lines: Vec<HistoryLine>,
     /// The number below which the next page begins, where there is one.
     pub next_before: Option<i64>,
-}
-
-/// A purchase, from the click to the payment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderView {
-    /// Names it in addresses.
-    pub id: OrderId,
-    /// What is bought, for people.
-    pub title: String,
-    /// Paid how often; `None` for a pack.
-    pub interval: Option<Interval>,
-    /// Credits at once.
-    pub credits: Credits,
-    /// What it costs.
-    pub amount: Cents,
-    /// What became of it.
-    pub status: OrderStatusView,
-    /// Where to go afterwards.
-    pub return_to: Option<String>,
-}
-
-/// What became of a purchase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OrderStatusView {
-    /// Nobody has paid yet.
-    Pending,
-    /// It was paid, and the credits are there.
-    Paid,
-    /// The payment was declined.
-    Declined,
 }
 
 /// One person in the administrator's list.
