@@ -20,6 +20,8 @@ pub enum Field {
     Password,
     /// What is to be made.
     Prompt,
+    /// The picture that it starts from.
+    Picture,
     /// Credits of an adjustment.
     Amount,
     /// Why an adjustment is made.
@@ -242,6 +244,11 @@ fn invalid_message(field: Field, problem: Problem) -> String {
         (Field::Password, _) => return format!("A password needs at least {} characters.", Password::MIN_CHARS),
         (Field::Prompt, Problem::TooLong) => "This is too long: at most 2,000 characters.",
         (Field::Prompt, _) => "Please write what you would like.",
+        (Field::Picture, Problem::Missing) => "Please choose a picture.",
+        (Field::Picture, Problem::TooLong) => {
+            "This picture is too large: at most 6 MB, and 16 megapixels to change or 4 to upscale."
+        }
+        (Field::Picture, _) => "This is no PNG or JPEG picture, or it is broken.",
         (Field::Amount, Problem::Missing) => "Please enter how many credits.",
         (Field::Amount, _) => "Enter a whole number other than zero, like 25 or -10, up to 9,007,199,254,740,991.",
         (Field::Money, Problem::TooLong) => "There is less to give back.",

@@ -21,6 +21,6 @@ pub mod studio_features;
 pub mod views;
 
 #[cfg(feature = "ssr")]
-mod guard;
+pub(crate) mod guard;
 
 pub use error::{ApiError, Field, Problem};

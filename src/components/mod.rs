@@ -13,6 +13,7 @@ mod key_list;
 mod loaded;
 mod menu;
 mod offers;
+mod picture_field;
 mod purchase_dialog;
 mod text;
 mod viewer;
@@ -30,6 +31,7 @@ pub use key_list::{CopyButton, KeyTable, LIFETIMES, MadeKey};
 pub use loaded::{Loaded, NothingHere};
 pub use menu::Menu;
 pub use offers::{IntervalSwitch, PackOffers, PlanOffers};
+pub use picture_field::PictureField;
 pub use purchase_dialog::{BuyLink, PurchaseDialog, PurchaseOptions};
 pub use text::{Icon, Moment, encode_query, signed_amount};
 

@@ -3,11 +3,15 @@
 
 use crate::domain::Credits;
 use crate::domain::identity::Email;
+use crate::server::generators::GenerationKind;
+use crate::server::generators::outside::{self, OutsideSettings};
 use crate::server::store::DatabaseUrl;
+use crate::server::upstreams::{Upstream, read_gateway_file};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the data lies unless something else is said.
 const DEFAULT_DATA_DIR: &str = "data";
@@ -115,6 +119,26 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_LOG_FORMAT", global = true, default_value = "text")]
     pub log_format: LogFormat,
 
+    /// The file of the upstreams that /api/gateway/{name}/ leads to; see docs/metering.md.
+    #[arg(long, env = "SCRIP_GATEWAY_FILE", global = true, value_name = "FILE")]
+    pub gateway_file: Option<PathBuf>,
+
+    /// The address of a service that makes things in the studio in place of the built-in generators.
+    #[arg(long, env = "SCRIP_GENERATOR_URL", global = true, value_name = "URL")]
+    pub generator_url: Option<String>,
+
+    /// The file that holds the secret which that service is told.
+    #[arg(long, env = "SCRIP_GENERATOR_SECRET_FILE", global = true, value_name = "FILE")]
+    pub generator_secret_file: Option<PathBuf>,
+
+    /// What that service makes, as in text-to-image,video. Without it, everything.
+    #[arg(long, env = "SCRIP_GENERATOR_FEATURES", global = true, value_name = "NAMES")]
+    pub generator_features: Option<String>,
+
+    /// How long that service may take for one thing, in seconds, at most 290. Without it, 120.
+    #[arg(long, env = "SCRIP_GENERATOR_SECONDS", global = true, value_name = "N")]
+    pub generator_seconds: Option<u64>,
+
     /// A file of settings: lines like SCRIP_MODE = "production". Flags and environment go before it.
     #[arg(long, env = "SCRIP_CONFIG", global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -169,6 +193,10 @@ pub struct Config {
     pub service_calls_per_second: Option<NonZeroU32>,
     /// An administrator to be made, and the file with the password.
     pub first_admin: Option<(Email, PathBuf)>,
+    /// Where the gateway leads to.
+    pub gateway: Vec<Upstream>,
+    /// Who makes things in place of the built-in generators.
+    pub generator: Option<OutsideSettings>,
 }
 
 impl Config {
@@ -193,6 +221,8 @@ impl Settings {
         if self.admin_email.is_some() != self.admin_password_file.is_some() {
             return refuse("SCRIP_ADMIN_EMAIL and SCRIP_ADMIN_PASSWORD_FILE are only used together.");
         }
+        let gateway = self.gateway_file.as_deref().map_or(Ok(Vec::new()), read_gateway_file)?;
+        let generator = self.outside_generator()?;
         let (database, data_dir) = self.database_and_folder()?;
         let payments = self.payments.unwrap_or(match self.mode {
             Mode::Development => Payments::Demo,
@@ -216,7 +246,29 @@ impl Settings {
             calls_per_second: self.calls_per_second,
             service_calls_per_second: self.service_calls_per_second,
             first_admin: self.admin_email.zip(self.admin_password_file),
+            gateway,
+            generator,
         })
+    }
+
+    fn outside_generator(&self) -> Result<Option<OutsideSettings>, ConfigError> {
+        let others =
+            [self.generator_secret_file.is_some(), self.generator_features.is_some(), self.generator_seconds.is_some()];
+        let Some(url) = &self.generator_url else {
+            let words = "The SCRIP_GENERATOR_ settings need SCRIP_GENERATOR_URL.";
+            return if others.contains(&true) { refuse(words) } else { Ok(None) };
+        };
+        let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(url) = url else {
+            return refuse("SCRIP_GENERATOR_URL has to be an address that begins with https:// or http://.");
+        };
+        let seconds = self.generator_seconds.unwrap_or(outside::DEFAULT_SECONDS);
+        if !(1..=outside::MAX_SECONDS).contains(&seconds) {
+            return refuse(format!("SCRIP_GENERATOR_SECONDS is 1 to {}.", outside::MAX_SECONDS));
+        }
+        let secret = self.generator_secret_file.as_deref().map(read_secret).transpose()?;
+        let kinds = parse_kinds(self.generator_features.as_deref())?;
+        Ok(Some(OutsideSettings { url, secret, kinds, limit: Duration::from_secs(seconds) }))
     }
 
     fn database_and_folder(&self) -> Result<(DatabaseUrl, PathBuf), ConfigError> {
@@ -248,6 +300,28 @@ impl Settings {
         make_folder(&data_dir)?;
         Ok((DatabaseUrl::Sqlite(database), data_dir))
     }
+}
+
+fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("The secret {} cannot be read: {error}.", path.display())))?;
+    let secret = text.trim();
+    if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return refuse(format!("The secret {} has to be one line of visible ASCII characters.", path.display()));
+    }
+    Ok(secret.to_owned())
+}
+
+fn parse_kinds(names: Option<&str>) -> Result<Vec<GenerationKind>, ConfigError> {
+    let Some(names) = names else { return Ok(outside::ALL_KINDS.to_vec()) };
+    let find = |name: &str| {
+        let found = outside::ALL_KINDS.into_iter().find(|kind| outside::name_of(*kind) == name.trim());
+        found.ok_or_else(|| {
+            let known = outside::ALL_KINDS.map(outside::name_of).join(", ");
+            ConfigError(format!("SCRIP_GENERATOR_FEATURES are some of {known}; it names {name}."))
+        })
+    };
+    names.split(',').map(find).collect()
 }
 
 fn make_folder(folder: &Path) -> Result<(), ConfigError> {

@@ -15,4 +15,5 @@ pub mod rest;
 pub mod services;
 pub mod start;
 pub mod store;
+pub mod upstreams;
 pub mod web;

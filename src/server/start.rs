@@ -7,13 +7,15 @@ use crate::server::chain_key::{self, ChainKeyError};
 use crate::server::clock::{Clock, SystemClock};
 use crate::server::config::{Config, Mode, Payments};
 use crate::server::current_catalogue::CurrentCatalogue;
-use crate::server::generators::BuiltInGenerators;
+use crate::server::generators::outside::OutsideGenerator;
+use crate::server::generators::{BuiltInGenerators, Generator};
 use crate::server::identity::passwords::Passwords;
 use crate::server::identity::sessions::{self, Sessions};
 use crate::server::identity::throttle::{CallLimit, Throttle};
 use crate::server::ledger::Ledger;
-use crate::server::services::{Memory, Parts, ServiceError, Services, SignUpForm};
+use crate::server::services::{Gates, Memory, Parts, ServiceError, Services, SignUpForm};
 use crate::server::store::{AuditEntry, ChainRenewal, DatabaseUrl, Shop, SqlStore, StoreError};
+use crate::server::upstreams::Gateway;
 use crate::server::{jobs, presets, web};
 use axum::Router;
 use std::net::SocketAddr;
@@ -51,6 +53,12 @@ pub enum StartError {
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Passwords(#[from] crate::server::identity::passwords::PasswordError),
+    /// No client for other services can be made.
+    #[error("Other services cannot be called: {0}.")]
+    Client(String),
+    /// An upstream of the gateway has no price.
+    #[error("The gateway's upstream {0} cannot be charged for: the catalogue has no rate for {1}.")]
+    NoRate(String, String),
     /// The first administrator cannot be made.
     #[error("The first administrator cannot be made: {0}.")]
     FirstAdmin(String),
@@ -114,7 +122,7 @@ impl Core {
             ledger,
             clock: clock.clone(),
             catalogue,
-            generator: Arc::new(BuiltInGenerators::new(cores(), config.mode == Mode::Development)),
+            generator: generator(config)?,
             passwords: Passwords::new(cores())?,
             throttle: Throttle::default(),
             call_limit: CallLimit::new(config.calls_per_second),
@@ -127,6 +135,7 @@ impl Core {
             site_url: config.site_url(),
             grace_days: config.grace_days,
             payment_news: Notify::new(),
+            gates: Gates::default(),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             memory: Memory::default(),
@@ -140,6 +149,28 @@ impl Core {
         self.stop.cancel();
         self.writers.wait().await;
         self.store.close().await;
+    }
+}
+
+/// The built-in generators, and in front of them the service of the settings where there is one.
+fn generator(config: &Config) -> Result<Arc<dyn Generator>, StartError> {
+    let built_in = Arc::new(BuiltInGenerators::new(cores(), config.mode == Mode::Development));
+    match &config.generator {
+        None => Ok(built_in),
+        Some(settings) => Ok(Arc::new(OutsideGenerator::new(settings.clone(), built_in).map_err(no_client)?)),
+    }
+}
+
+fn no_client(error: reqwest::Error) -> StartError {
+    StartError::Client(error.to_string())
+}
+
+/// The gateway, where every upstream has a feature with a price.
+fn open_gateway(services: &Services, config: &Config) -> Result<Gateway, StartError> {
+    let without = config.gateway.iter().find(|upstream| services.catalogue().rate(&upstream.feature).is_none());
+    match without {
+        Some(upstream) => Err(StartError::NoRate(upstream.name.clone(), upstream.feature.to_string())),
+        None => Gateway::new(config.gateway.clone()).map_err(no_client),
     }
 }
 
@@ -215,6 +246,7 @@ impl Running {
         if let Some((email, password_file)) = &config.first_admin {
             make_first_admin(&core.services, email.as_str(), password_file).await?;
         }
+        let gateway = open_gateway(&core.services, config)?;
         let stop = CancellationToken::new();
         let (services, payments) = (core.services.clone(), stop.clone());
         let jobs = jobs::run(core.services.clone(), stop.clone());
@@ -222,7 +254,7 @@ impl Running {
         let (services, told) = (core.services.clone(), stop.clone());
         tokio::spawn(async move { services.follow_changes(told).await });
         let sessions = Sessions::new(Arc::new(core.store.clone()), core.clock.clone());
-        let app = web::router::build(core.services.clone(), sessions::layer(sessions, config), config);
+        let app = web::router::build(core.services.clone(), sessions::layer(sessions, config), config, &gateway);
         Ok(Self { core, app, jobs, stop })
     }
 

@@ -5,6 +5,7 @@
 pub mod command;
 pub mod postgres;
 pub mod server;
+pub mod upstream;
 
 use scrip::domain::access::Scopes;
 use scrip::domain::identity::{Email, PersonName, Role};

@@ -140,7 +140,7 @@ impl TestServer {
     }
 
     /// As a command does that runs beside the server.
-    async fn open_core(&self) -> Core {
+    pub async fn open_core(&self) -> Core {
         Core::open(&Config { database: self.database.clone(), ..config_in(&self.folder) }).await.unwrap()
     }
 }
@@ -166,6 +166,8 @@ pub fn config_in(folder: &TempDir) -> Config {
         calls_per_second: NonZeroU32::new(100).unwrap(),
         service_calls_per_second: None,
         first_admin: None,
+        gateway: Vec::new(),
+        generator: None,
     }
 }
 

@@ -9,6 +9,7 @@ pub use billing::{
 };
 pub use keys::{KeyLine, KeyState, KeysView, MadeKeyView};
 
+use crate::api::studio_features::StudioFeature;
 use crate::domain::account::{Balance, Hold};
 use crate::domain::catalogue::{Catalogue, Plan};
 use crate::domain::rates::Rate;
@@ -102,15 +103,36 @@ pub struct CreationView {
     pub expires_at: Timestamp,
 }
 
+impl CreationView {
+    /// Whether it is a picture that stands still, and can be the start of another.
+    pub fn is_still_picture(&self) -> bool {
+        matches!(self.content_type.as_str(), "image/png" | "image/jpeg")
+    }
+
+    /// Whether it is a picture that moves.
+    pub fn is_animation(&self) -> bool {
+        matches!(self.content_type.as_str(), "image/apng" | "image/gif")
+    }
+}
+
+/// Something that can be made in the studio.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferView {
+    /// What.
+    pub feature: StudioFeature,
+    /// What it costs.
+    pub rate: Rate,
+    /// Whether the program makes it itself, or another one is asked.
+    pub is_built_in: bool,
+}
+
 /// The studio: what can be made, at which rates, and what was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudioView {
-    /// The rates of what can be made here.
-    pub rates: Vec<Rate>,
+    /// What can be made here, in the order of the tabs.
+    pub offers: Vec<OfferView>,
     /// The newest first.
     pub creations: Vec<CreationView>,
-    /// Who makes it.
-    pub provider_name: String,
     /// Whether `/fail` makes it fail on purpose.
     pub can_fail: bool,
 }

@@ -1,13 +1,20 @@
 //! Generators: what makes the thing that a person spent credits on. A request comes in already paid
-//! for; a text or a file goes out. Nothing here knows of accounts, prices or the network.
+//! for; a text or a file goes out. Nothing here knows of accounts or prices.
 //!
-//! The built-in generators make a real thing on this machine, from the words and a seed alone. They
-//! claim to be no more than that; a real provider replaces them by implementing [`Generator`].
+//! The built-in generators make a real thing on this machine, from the words, a picture where one is needed, and
+//! a seed alone. They claim to be no more than that; a real provider takes their place by [`outside`], or by
+//! implementing [`Generator`].
 
+mod animation;
 pub mod audio;
 pub mod chat;
 mod dice;
 pub mod image;
+mod lipsync;
+pub mod outside;
+pub mod picture;
+mod transform;
+mod upscale;
 mod words;
 
 use std::sync::Arc;
@@ -27,8 +34,8 @@ pub const FAIL_ON_PURPOSE_WORD: &str = "/fail";
 /// Makes one thing from one request.
 #[async_trait::async_trait]
 pub trait Generator: Send + Sync {
-    /// Who made it, shown to people ("built-in").
-    fn provider_name(&self) -> &'static str;
+    /// Whether things of that kind are made by the generators that come with the program; people are told.
+    fn is_built_in(&self, kind: GenerationKind) -> bool;
 
     /// Makes the thing that `request` asks for.
     ///
@@ -37,28 +44,61 @@ pub trait Generator: Send + Sync {
     async fn generate(&self, request: GenerationRequest) -> Result<Generated, GenerationError>;
 }
 
-/// What to make. The same request makes the same thing, byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to make. Of the built-in generators, the same request makes the same thing, byte for byte.
+#[derive(Clone, PartialEq, Eq)]
 pub struct GenerationRequest {
     /// What comes out of it.
     pub kind: GenerationKind,
     /// What the person wrote, at most [`MAX_PROMPT_CHARACTERS`].
     pub prompt: String,
-    /// Length of the sound in seconds, 1 to [`MAX_AUDIO_SECONDS`]; the other kinds ignore it.
+    /// Length of a sound or of moving pictures in seconds, at least 1; the other kinds ignore it.
     pub seconds: u32,
+    /// The PNG or JPEG file to change or to enlarge, measured already; the other kinds ignore it.
+    pub picture: Option<Vec<u8>>,
     /// Another seed makes another thing from the same words.
     pub seed: u64,
 }
 
+impl std::fmt::Debug for GenerationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let picture_bytes = self.picture.as_ref().map(Vec::len);
+        f.debug_struct("GenerationRequest")
+            .field("kind", &self.kind)
+            .field("seconds", &self.seconds)
+            .field("picture_bytes", &picture_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The kinds of things that people can have made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GenerationKind {
     /// A picture from a description.
     TextToImage,
+    /// A picture from a picture.
+    ImageToImage,
+    /// A picture of twice the size.
+    Upscale,
     /// An answer to a message.
     Chat,
     /// A sound from a text.
     Audio,
+    /// Moving pictures from a description.
+    Video,
+    /// A figure that speaks a text.
+    Lipsync,
+}
+
+/// The longest thing of a kind that is made, in seconds, where it has a length.
+pub const fn longest(kind: GenerationKind) -> Option<u32> {
+    match kind {
+        GenerationKind::Audio => Some(MAX_AUDIO_SECONDS),
+        GenerationKind::Video => Some(image::MAX_VIDEO_SECONDS),
+        GenerationKind::Lipsync => Some(lipsync::MAX_SECONDS),
+        GenerationKind::TextToImage | GenerationKind::ImageToImage | GenerationKind::Upscale | GenerationKind::Chat => {
+            None
+        }
+    }
 }
 
 /// What was made.
@@ -91,14 +131,20 @@ pub enum GenerationError {
         /// Greatest length accepted.
         limit: usize,
     },
-    /// A sound of no length, or of more than the machine has room for.
-    #[error("a sound lasts 1 to {limit} seconds, not {seconds}")]
+    /// No length at all, or more than the machine has room for.
+    #[error("this lasts 1 to {limit} seconds, not {seconds}")]
     DurationOutOfRange {
         /// Length asked for.
         seconds: u32,
         /// Greatest length accepted.
         limit: u32,
     },
+    /// The picture to start from is none, or too large.
+    #[error(transparent)]
+    Picture(#[from] picture::PictureError),
+    /// There is no picture to start from.
+    #[error("a picture is needed")]
+    NoPicture,
     /// The thing was made but could not be written down in its file format.
     #[error("could not encode the {format}")]
     Encoding {
@@ -134,8 +180,8 @@ impl BuiltInGenerators {
 
 #[async_trait::async_trait]
 impl Generator for BuiltInGenerators {
-    fn provider_name(&self) -> &'static str {
-        "built-in"
+    fn is_built_in(&self, _kind: GenerationKind) -> bool {
+        true
     }
 
     async fn generate(&self, request: GenerationRequest) -> Result<Generated, GenerationError> {
@@ -171,19 +217,25 @@ impl BuiltInGenerators {
 }
 
 fn make(request: &GenerationRequest) -> Result<Generated, GenerationError> {
+    let (prompt, seconds, seed) = (request.prompt.as_str(), request.seconds, request.seed);
+    let picture = || request.picture.as_deref().ok_or(GenerationError::NoPicture);
     match request.kind {
-        GenerationKind::TextToImage => Ok(Generated::File {
-            content_type: "image/png",
-            extension: "png",
-            bytes: image::paint(&request.prompt, request.seed)?,
-        }),
-        GenerationKind::Chat => Ok(Generated::Text(chat::answer(&request.prompt, request.seed))),
-        GenerationKind::Audio => Ok(Generated::File {
-            content_type: "audio/wav",
-            extension: "wav",
-            bytes: audio::speak(&request.prompt, request.seconds, request.seed)?,
-        }),
+        GenerationKind::TextToImage => Ok(file("image/png", "png", image::paint(prompt, seed)?)),
+        GenerationKind::ImageToImage => Ok(file("image/png", "png", transform::change(picture()?, prompt, seed)?)),
+        GenerationKind::Upscale => {
+            let large = upscale::enlarge(picture()?)?;
+            let (content_type, extension) = if large.is_jpeg { ("image/jpeg", "jpg") } else { ("image/png", "png") };
+            Ok(file(content_type, extension, large.bytes))
+        }
+        GenerationKind::Chat => Ok(Generated::Text(chat::answer(prompt, seed))),
+        GenerationKind::Audio => Ok(file("audio/wav", "wav", audio::speak(prompt, seconds, seed)?)),
+        GenerationKind::Video => Ok(file("image/apng", "png", image::film(prompt, seconds, seed)?)),
+        GenerationKind::Lipsync => Ok(file("image/apng", "png", lipsync::speak(prompt, seconds, seed)?)),
     }
+}
+
+fn file(content_type: &'static str, extension: &'static str, bytes: Vec<u8>) -> Generated {
+    Generated::File { content_type, extension, bytes }
 }
 
 #[cfg(test)]
@@ -192,7 +244,7 @@ mod tests {
     use super::*;
 
     fn request(kind: GenerationKind, prompt: &str) -> GenerationRequest {
-        GenerationRequest { kind, prompt: prompt.to_owned(), seconds: 2, seed: 7 }
+        GenerationRequest { kind, prompt: prompt.to_owned(), seconds: 2, seed: 7, picture: None }
     }
 
     async fn generate(kind: GenerationKind, prompt: &str) -> Result<Generated, GenerationError> {
@@ -226,8 +278,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_starts_from_a_picture_needs_one() {
+        for kind in [GenerationKind::ImageToImage, GenerationKind::Upscale] {
+            assert!(matches!(generate(kind, "blue").await, Err(GenerationError::NoPicture)));
+        }
+    }
+
+    #[tokio::test]
     async fn the_word_fail_fails_on_purpose_for_every_kind() {
-        let kinds = [GenerationKind::TextToImage, GenerationKind::Chat, GenerationKind::Audio];
+        let kinds = [
+            GenerationKind::TextToImage,
+            GenerationKind::ImageToImage,
+            GenerationKind::Upscale,
+            GenerationKind::Chat,
+            GenerationKind::Audio,
+            GenerationKind::Video,
+            GenerationKind::Lipsync,
+        ];
         for kind in kinds {
             let made = generate(kind, "please /fail now").await;
             assert!(matches!(made, Err(GenerationError::FailedOnPurpose)));

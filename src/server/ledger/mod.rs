@@ -7,7 +7,7 @@ mod writer;
 use crate::domain::operation::{Memo, Operation, Outcome, Refusal};
 use crate::domain::{AccountId, ApiKeyId, IdempotencyKey, UserId};
 use crate::server::clock::Clock;
-use crate::server::store::{Booking, LedgerStore, NewUser};
+use crate::server::store::{Booking, LedgerStore, NewUser, StoredAnswer};
 use sha2::{Digest, Sha256};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -107,6 +107,22 @@ impl RequestKey {
     /// What tells one request from another.
     pub fn fingerprint_of(request: &[u8]) -> String {
         hex::encode(Sha256::digest(request))
+    }
+
+    /// The key itself.
+    pub fn key(&self) -> &IdempotencyKey {
+        &self.key
+    }
+
+    /// Whether a stored answer is one to this request, and not to another with the same key.
+    pub fn is_answered_by(&self, stored: &StoredAnswer) -> bool {
+        self.fingerprint == stored.fingerprint
+    }
+
+    /// The same, put into other words: of what was known only after the work was done.
+    #[must_use]
+    pub fn rendered_by(self, render: impl Fn(&Outcome) -> String + Send + Sync + 'static) -> Self {
+        Self { render: Arc::new(render), ..self }
     }
 
     /// The same, belonging to the API key that makes an account.

@@ -14,7 +14,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
@@ -179,10 +179,7 @@ where
         let (mut parts, body) = request.into_parts();
         let who = W::from_request_parts(&mut parts, services).await?;
         let key = idempotency_key(&parts.headers)?;
-        // Nested routers see only their part of the path.
-        let original = parts.extensions.get::<axum::extract::OriginalUri>().map(|original| original.0.clone());
-        let path = original.unwrap_or_else(|| parts.uri.clone());
-        let mut request = format!("{}\n{}\n", parts.method, path.path()).into_bytes();
+        let mut request = line_of(&parts, Uri::path);
         let (value, bytes) = json::read(Request::from_parts(parts, body)).await?;
         request.extend_from_slice(&bytes);
         Ok(Self { who, body: value, key, request })
@@ -228,6 +225,25 @@ impl<W, T> Call<W, T> {
     pub fn request_key(&self, render: impl Fn(&Outcome) -> String + Send + Sync + 'static) -> Option<RequestKey> {
         self.key.clone().map(|key| RequestKey::new(key, &self.request, render))
     }
+}
+
+/// Method and address of a request, before its body in what a key is tied to.
+fn line_of(parts: &Parts, address: impl Fn(&Uri) -> &str) -> Vec<u8> {
+    // Nested routers see only their part of the path.
+    let original = parts.extensions.get::<axum::extract::OriginalUri>().map_or(&parts.uri, |original| &original.0);
+    format!("{}\n{}\n", parts.method, address(original)).into_bytes()
+}
+
+/// Whether a request brings a key against repetition.
+pub fn has_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(IDEMPOTENCY_KEY)
+}
+
+/// The key of a request with any kind of body, tied to it and to the query too.
+pub fn request_key(parts: &Parts, body: &[u8]) -> Result<Option<RequestKey>, Problem> {
+    let mut request = line_of(parts, |uri| uri.path_and_query().map_or(uri.path(), |whole| whole.as_str()));
+    request.extend_from_slice(body);
+    Ok(idempotency_key(&parts.headers)?.map(|key| RequestKey::new(key, &request, |_| String::new())))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {

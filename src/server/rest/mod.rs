@@ -4,12 +4,16 @@
 mod accounts;
 mod billing;
 mod call;
+mod chat;
 mod credits;
 mod docs;
 mod events;
 mod export;
+mod gateway;
+mod generate;
 mod json;
 mod links;
+pub mod metering;
 mod openapi;
 mod problem;
 mod query;
@@ -19,16 +23,20 @@ mod session;
 mod tags;
 mod views;
 
+pub use chat::MAX_CHAT_BYTES;
+pub use generate::read_media;
 pub use openapi::document_text;
 pub use problem::{InsufficientCredits, Problem, ProblemView, describe_bare_errors};
 
 use crate::server::services::Services;
+use crate::server::upstreams::Gateway;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 /// All paths under `/api` with their descriptions. Those of one's own account are there again under
@@ -46,7 +54,10 @@ fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(credits::release))
         .routes(routes!(billing::plans))
         .routes(routes!(billing::purchase))
-        .routes(routes!(billing::upgrade));
+        .routes(routes!(billing::upgrade))
+        .routes(routes!(generate::video))
+        .routes(routes!(generate::audio))
+        .routes(routes!(chat::chat).layer(DefaultBodyLimit::max(MAX_CHAT_BYTES)));
     OpenApiRouter::default()
         .merge(own.clone())
         .nest("/accounts/{account}", own)
@@ -61,11 +72,14 @@ fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(docs::read_style))
 }
 
-/// What is served under `/api`.
-pub fn router<S: Clone + Send + Sync + 'static>(services: Services) -> Router<S> {
+/// What is served under `/api`. The gateway's paths are the settings', so they have no description of their own.
+pub fn router<S: Clone + Send + Sync + 'static>(services: Services, gateway: &Gateway) -> Router<S> {
+    let passed_on = gateway::routes(&services, gateway);
     routes()
         .split_for_parts()
         .0
+        .merge(passed_on.clone())
+        .nest("/accounts/{account}", passed_on)
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(refuse_method)
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))

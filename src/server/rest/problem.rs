@@ -300,8 +300,13 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+/// Marks an answer of someone else's, whose errors are passed on in its own words.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItIs;
+
+impl Problem {
+    /// The answer's words, byte for byte.
+    pub fn body(self) -> String {
         let body = ProblemView {
             kind: format!("/api/docs#{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -313,13 +318,19 @@ impl IntoResponse for Problem {
             members: self.members,
         };
         // Plain structures with text keys; serde_json has no reason to refuse them.
-        let body = serde_json::to_string(&body).unwrap_or_default();
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after_seconds) = (self.status, self.retry_after_seconds);
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response = (self.status, [(CONTENT_TYPE, content_type)], body).into_response();
-        if let Some(seconds) = self.retry_after_seconds {
+        let mut response = (status, [(CONTENT_TYPE, content_type)], self.body()).into_response();
+        if let Some(seconds) = retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -336,7 +347,10 @@ pub async fn describe_bare_errors(request: Request, next: Next) -> Response {
     }
     let status = response.status();
     let is_ours = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
-    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+    if is_ours
+        || response.extensions().get::<AsItIs>().is_some()
+        || !(status.is_client_error() || status.is_server_error())
+    {
         return response;
     }
     let code = match status {

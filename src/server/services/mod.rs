@@ -7,6 +7,7 @@ mod backfill;
 mod billing;
 mod catalogue;
 mod error;
+mod gates;
 mod listed_keys;
 mod metered;
 mod people;
@@ -22,11 +23,14 @@ pub use admin::Adjustment;
 pub use backfill::{BackfillReport, BackfillTarget};
 pub use billing::{Begun, BillingRound, Purchase, Refunding, Webhook};
 pub use error::{Field, Problem, ServiceError, ServiceResult};
+pub use gates::Gates;
 pub use listed_keys::WantedKey;
+pub use metered::{Delivery, Failure, MAKING_TIME_LIMIT, Metered, Once, Render, Settlement, Worked};
 pub use people::SignUpForm;
 pub use programs::{Actor, GRANTABLE_SOURCES, Granting, NO_SUCH_FEATURE, NewAccount, Price, Quote, Spending};
 pub use remembered::Freshness;
 pub use resets::ResetReport;
+pub use studio::{MediaFile, Picture, Wish};
 
 use crate::domain::{AccountId, ApiKeyId, Credits, PlanId};
 use crate::server::billing::Cashier;
@@ -86,6 +90,8 @@ pub struct Parts {
     pub grace_days: u32,
     /// Told when a payment event has come.
     pub payment_news: Notify,
+    /// Makes requests with one key wait for each other.
+    pub gates: Gates,
     /// Work that goes on when its caller has gone, to be waited for at the end.
     pub running: TaskTracker,
     /// Cancelled when the program begins to stop: what would go on for ever ends then.

@@ -1,12 +1,13 @@
 //! The studio: what people make with their credits, and how long it is kept.
 
-use super::metered::{Job, Metered};
+use super::metered::{Delivery, Job, Metered, Once};
 use super::{Field, Problem, ServiceError, ServiceResult, Services};
 use crate::api::studio_features::{MAX_PROMPT_CHARS, StudioFeature};
-use crate::api::views::{CreationView, MadeView, StudioView};
+use crate::api::views::{CreationView, OfferView, StudioView};
 use crate::domain::{AccountId, Credits, Timestamp};
 use crate::server::config::Mode;
-use crate::server::generators::{Generated, GenerationError, GenerationKind, GenerationRequest};
+use crate::server::generators::picture::{self, MAX_PICTURE_PIXELS, MAX_UPSCALED_PIXELS, PictureError};
+use crate::server::generators::{Generated, GenerationError, GenerationKind, GenerationRequest, longest};
 use crate::server::random::{random_name, random_seed};
 use crate::server::store::Creation;
 use async_trait::async_trait;
@@ -25,6 +26,49 @@ const SHOWN_PROMPT_CHARS: usize = 80;
 /// How many old ones are removed in one go.
 const REMOVED_AT_ONCE: u32 = 500;
 
+/// What is to be made, from what.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// By which feature.
+    pub feature: StudioFeature,
+    /// In which words; empty for features that need none.
+    pub prompt: String,
+    /// How long, where that can be chosen.
+    pub seconds: Option<u32>,
+    /// From which picture.
+    pub picture: Picture,
+}
+
+/// A picture to start from.
+#[derive(Clone)]
+pub enum Picture {
+    /// None.
+    Absent,
+    /// One that was sent.
+    Sent(Vec<u8>),
+    /// One that was made before, by its name or its address.
+    Earlier(String),
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent => f.write_str("Absent"),
+            Self::Sent(bytes) => write!(f, "Sent({} bytes)", bytes.len()),
+            Self::Earlier(name) => write!(f, "Earlier({name})"),
+        }
+    }
+}
+
+/// Where a file lies that someone made, and of which kind it is.
+#[derive(Clone, Debug)]
+pub struct MediaFile {
+    /// On the disk.
+    pub path: PathBuf,
+    /// Its media type.
+    pub content_type: String,
+}
+
 impl Services {
     /// What the studio shows to someone.
     ///
@@ -33,30 +77,75 @@ impl Services {
     pub async fn read_studio(&self, account: AccountId) -> ServiceResult<StudioView> {
         let creations = self.0.store.list_creations(account, self.0.clock.now(), SHOWN).await?;
         let catalogue = self.catalogue();
-        let rates = StudioFeature::ALL.into_iter().filter_map(|feature| catalogue.rate(&feature.id()));
+        let offer = |feature: StudioFeature| {
+            let rate = catalogue.rate(&feature.id())?.clone();
+            Some(OfferView { feature, rate, is_built_in: self.0.generator.is_built_in(kind_of(feature)) })
+        };
         Ok(StudioView {
-            rates: rates.cloned().collect(),
-            creations: creations.into_iter().map(view).collect(),
+            offers: StudioFeature::ALL.into_iter().filter_map(offer).collect(),
+            creations: creations.into_iter().map(CreationView::from).collect(),
             can_fail: self.0.mode == Mode::Development,
-            provider_name: self.0.generator.provider_name().to_owned(),
         })
     }
 
-    /// Makes something and charges for it; a failure costs nothing.
+    /// Makes something and charges for it; a failure costs nothing. With a key, the same wish is charged once.
     ///
     /// # Errors
-    /// Where the prompt does not fit, the credits do not reach, or the generation failed.
-    pub async fn generate(&self, account: AccountId, feature: StudioFeature, prompt: &str) -> ServiceResult<MadeView> {
-        let prompt = parse_prompt(prompt)?;
+    /// Where the words or the picture do not fit, the credits do not reach, or the generation failed.
+    pub async fn generate(
+        &self,
+        account: AccountId,
+        wish: Wish,
+        once: Once<CreationView>,
+    ) -> ServiceResult<Delivery<CreationView>> {
+        let feature = wish.feature;
+        let prompt = parse_prompt(feature, &wish.prompt)?;
+        let seconds = feature.seconds(&prompt, wish.seconds);
+        if let Some(limit) = longest(kind_of(feature)).filter(|limit| seconds > *limit) {
+            let why = format!("at most {limit} seconds are made at once");
+            return Err(ServiceError::NoPrice { feature: feature.id(), why });
+        }
+        let picture = self.find_picture(account, feature, wish.picture).await?;
         let metered = Metered {
             account,
             feature: feature.id(),
-            units: feature.units(&prompt),
-            description: format!("{}: {}", feature.title(), shorten(&prompt)),
+            units: feature.units(&prompt, wish.seconds),
+            description: describe(feature, &prompt),
         };
-        let job = StudioJob { services: self.clone(), account, feature, prompt };
-        let delivered = self.run_metered(metered, job).await?;
-        Ok(MadeView { creation: view(delivered.result), balance: delivered.balance })
+        let request = GenerationRequest { kind: kind_of(feature), seconds, prompt, picture, seed: random_seed() };
+        self.run_metered(metered, StudioJob { services: self.clone(), account, feature, request }, once).await
+    }
+
+    /// The picture to start from, measured before anything is held or unpacked.
+    async fn find_picture(
+        &self,
+        account: AccountId,
+        feature: StudioFeature,
+        picture: Picture,
+    ) -> ServiceResult<Option<Vec<u8>>> {
+        if !feature.needs_picture() {
+            return Ok(None);
+        }
+        let bytes = match picture {
+            Picture::Absent => return Err(ServiceError::invalid(Field::Picture, Problem::Missing)),
+            Picture::Sent(bytes) => bytes,
+            Picture::Earlier(name) => {
+                let name = name.strip_prefix("/media/").unwrap_or(&name);
+                let file = self.find_media(account, name).await.map_err(|error| match error {
+                    ServiceError::NotFound => ServiceError::invalid(Field::Picture, Problem::Missing),
+                    other => other,
+                })?;
+                tokio::fs::read(&file.path).await.map_err(|_| ServiceError::NotFound)?
+            }
+        };
+        let most = if feature == StudioFeature::Upscale { MAX_UPSCALED_PIXELS } else { MAX_PICTURE_PIXELS };
+        match picture::measure(&bytes, most) {
+            Ok(_) => Ok(Some(bytes)),
+            Err(PictureError::NotAPicture) => Err(ServiceError::invalid(Field::Picture, Problem::Malformed)),
+            Err(PictureError::TooManyBytes | PictureError::TooManyPixels { .. }) => {
+                Err(ServiceError::invalid(Field::Picture, Problem::TooLong))
+            }
+        }
     }
 
     /// The file first: a row without a file would be a broken picture.
@@ -78,16 +167,25 @@ impl Services {
         self.0.media_dir.join(name)
     }
 
-    /// A file that was made, with its media type.
+    /// A file that this account made.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`] where the name is not one of ours, or its time is over.
-    pub async fn read_media(&self, name: &str) -> ServiceResult<(String, Vec<u8>)> {
+    /// [`ServiceError::NotFound`] where the name is not one of theirs, or its time is over.
+    pub async fn find_media(&self, account: AccountId, name: &str) -> ServiceResult<MediaFile> {
+        let file = self.find_any_media(name).await?;
+        if file.0 == account { Ok(file.1) } else { Err(ServiceError::NotFound) }
+    }
+
+    /// A file that anyone made, and whose it is.
+    ///
+    /// # Errors
+    /// As [`Services::find_media`].
+    pub async fn find_any_media(&self, name: &str) -> ServiceResult<(AccountId, MediaFile)> {
         // Only names that the database knows reach the disk, so no path can be smuggled in.
         let found = self.0.store.find_creation(name, self.0.clock.now()).await?;
         let creation = found.filter(|creation| creation.answer.is_none()).ok_or(ServiceError::NotFound)?;
-        let bytes = tokio::fs::read(self.media_path(&creation.name)).await.map_err(|_| ServiceError::NotFound)?;
-        Ok((creation.content_type, bytes))
+        let path = self.media_path(&creation.name);
+        Ok((creation.account, MediaFile { path, content_type: creation.content_type }))
     }
 
     /// Removes what is older than seven days. Returns how many.
@@ -140,35 +238,29 @@ struct StudioJob {
     services: Services,
     account: AccountId,
     feature: StudioFeature,
-    prompt: String,
+    request: GenerationRequest,
 }
 
 #[async_trait]
 impl Job for StudioJob {
     type Made = Generated;
-    type Kept = Creation;
+    type Kept = CreationView;
 
     async fn make(&self) -> Result<Generated, String> {
-        let request = GenerationRequest {
-            kind: kind_of(self.feature),
-            seconds: self.feature.seconds(&self.prompt),
-            prompt: self.prompt.clone(),
-            seed: random_seed(),
-        };
-        self.services.0.generator.generate(request).await.map_err(|error| reason_of(&error))
+        self.services.0.generator.generate(self.request.clone()).await.map_err(|error| reason_of(&error))
     }
 
-    async fn keep(&self, made: Generated, cost: Credits) -> Result<Creation, String> {
+    async fn keep(&self, made: Generated, cost: Credits) -> Result<CreationView, String> {
         let made_at = self.services.0.clock.now();
-        let creation = new_creation(self.account, self.feature, self.prompt.clone(), cost, made_at, &made);
+        let creation = new_creation(self, cost, made_at, &made);
         self.services.keep(&creation, made).await.map_err(|error| {
             tracing::error!(%error, "what was made could not be kept");
             "the result could not be kept".to_owned()
         })?;
-        Ok(creation)
+        Ok(creation.into())
     }
 
-    async fn discard(&self, kept: Creation) {
+    async fn discard(&self, kept: CreationView) {
         self.services.remove_file(&kept.name).await;
         if let Err(error) = self.services.0.store.remove_creation(&kept.name).await {
             tracing::error!(%error, "what could not be charged could not be removed");
@@ -184,14 +276,21 @@ enum KeepError {
     Row(#[from] crate::server::store::StoreError),
 }
 
-fn parse_prompt(text: &str) -> ServiceResult<String> {
+fn parse_prompt(feature: StudioFeature, text: &str) -> ServiceResult<String> {
     // A NUL is no text: PostgreSQL does not keep it.
     let text = text.replace('\0', "");
     let text = text.trim();
     match text.chars().count() {
-        0 => Err(ServiceError::invalid(Field::Prompt, Problem::Missing)),
-        1..=MAX_PROMPT_CHARS => Ok(text.to_owned()),
+        0 if feature.needs_words() => Err(ServiceError::invalid(Field::Prompt, Problem::Missing)),
+        0..=MAX_PROMPT_CHARS => Ok(text.to_owned()),
         _ => Err(ServiceError::invalid(Field::Prompt, Problem::TooLong)),
+    }
+}
+
+fn describe(feature: StudioFeature, prompt: &str) -> String {
+    match prompt {
+        "" => feature.title().to_owned(),
+        words => format!("{}: {}", feature.title(), shorten(words)),
     }
 }
 
@@ -206,8 +305,12 @@ fn shorten(prompt: &str) -> String {
 const fn kind_of(feature: StudioFeature) -> GenerationKind {
     match feature {
         StudioFeature::TextToImage => GenerationKind::TextToImage,
-        StudioFeature::Chat => GenerationKind::Chat,
+        StudioFeature::ImageToImage => GenerationKind::ImageToImage,
+        StudioFeature::Upscale => GenerationKind::Upscale,
+        StudioFeature::Video => GenerationKind::Video,
         StudioFeature::Audio => GenerationKind::Audio,
+        StudioFeature::Lipsync => GenerationKind::Lipsync,
+        StudioFeature::Chat => GenerationKind::Chat,
     }
 }
 
@@ -216,7 +319,8 @@ fn reason_of(error: &GenerationError) -> String {
     match error {
         GenerationError::FailedOnPurpose => "it failed on purpose".to_owned(),
         GenerationError::TooLong { .. } => "the prompt is too long".to_owned(),
-        GenerationError::DurationOutOfRange { .. } => "the sound would be too long".to_owned(),
+        GenerationError::DurationOutOfRange { .. } => "it would be too long".to_owned(),
+        GenerationError::Picture(_) | GenerationError::NoPicture => "the picture could not be read".to_owned(),
         GenerationError::Encoding { .. } | GenerationError::Provider(_) => {
             tracing::error!(%error, "a generator failed");
             "the generator failed".to_owned()
@@ -224,24 +328,17 @@ fn reason_of(error: &GenerationError) -> String {
     }
 }
 
-fn new_creation(
-    account: AccountId,
-    feature: StudioFeature,
-    prompt: String,
-    credits_used: Credits,
-    created_at: Timestamp,
-    generated: &Generated,
-) -> Creation {
+fn new_creation(job: &StudioJob, credits_used: Credits, created_at: Timestamp, generated: &Generated) -> Creation {
     let name = random_name(NAME_CHARS);
     let (name, answer, content_type) = match generated {
-        Generated::Text(text) => (name, Some(text.clone()), "text/plain"),
+        Generated::Text(text) => (name, Some(text.replace('\0', "")), "text/plain"),
         Generated::File { content_type, extension, .. } => (format!("{name}.{extension}"), None, *content_type),
     };
     Creation {
         name,
-        account,
-        feature: feature.id(),
-        prompt,
+        account: job.account,
+        feature: job.feature.id(),
+        prompt: job.request.prompt.clone(),
         answer,
         content_type: content_type.to_owned(),
         credits_used,
@@ -250,17 +347,19 @@ fn new_creation(
     }
 }
 
-fn view(creation: Creation) -> CreationView {
-    let media_url = creation.answer.is_none().then(|| format!("/media/{}", creation.name));
-    CreationView {
-        name: creation.name,
-        feature: creation.feature.to_string(),
-        prompt: creation.prompt,
-        answer: creation.answer,
-        media_url,
-        content_type: creation.content_type,
-        credits_used: creation.credits_used,
-        created_at: creation.created_at,
-        expires_at: creation.expires_at,
+impl From<Creation> for CreationView {
+    fn from(creation: Creation) -> Self {
+        let media_url = creation.answer.is_none().then(|| format!("/media/{}", creation.name));
+        Self {
+            name: creation.name,
+            feature: creation.feature.to_string(),
+            prompt: creation.prompt,
+            answer: creation.answer,
+            media_url,
+            content_type: creation.content_type,
+            credits_used: creation.credits_used,
+            created_at: creation.created_at,
+            expires_at: creation.expires_at,
+        }
     }
 }

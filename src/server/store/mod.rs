@@ -101,6 +101,9 @@ pub trait LedgerStore: Send + Sync {
     /// The grants that resets opened whose references begin so, by account.
     async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>>;
 
+    /// What a key of an account was answered with, where it was used.
+    async fn find_answer(&self, account: AccountId, key: &IdempotencyKey) -> StoreResult<Option<StoredAnswer>>;
+
     /// Tells those who watch, here and in other programs on the same database, of committed changes. Never
     /// waits, and may lose some: who watches also looks by itself now and then.
     fn announce(&self, changes: Vec<BalanceChange>);

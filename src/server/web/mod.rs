@@ -11,3 +11,4 @@ pub mod one_look;
 pub mod patience;
 pub mod router;
 pub mod serve;
+mod studio_form;

@@ -2,18 +2,20 @@
 
 use super::document::shell;
 use super::patience::{self, PAGE_TIME_LIMIT};
-use super::{body_size, cross_site, fn_status, headers, hydration, isolation};
+use super::studio_form::MAX_STUDIO_FORM_BYTES;
+use super::{body_size, cross_site, fn_status, headers, hydration, isolation, studio_form};
 use crate::app::App;
 use crate::server::config::Config;
 use crate::server::identity::sessions::Sessions;
 use crate::server::rest;
-use crate::server::services::{ServiceError, Services};
-use axum::extract::{Path, State};
+use crate::server::services::Services;
+use crate::server::upstreams::Gateway;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
@@ -21,7 +23,6 @@ use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -48,7 +49,12 @@ pub fn site_options(config: &Config) -> LeptosOptions {
 }
 
 /// All routes.
-pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config: &Config) -> Router {
+pub fn build(
+    services: Services,
+    sessions: SessionManagerLayer<Sessions>,
+    config: &Config,
+    gateway: &Gateway,
+) -> Router {
     let options = site_options(config);
     let provide = {
         let services = services.clone();
@@ -65,9 +71,10 @@ pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config
         .fallback(file_and_error_handler_with_context(provide, shell))
         .layer(from_fn(isolation::isolate))
         .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
-        .nest("/api", rest::router(services.clone()))
+        .nest("/api", rest::router(services.clone(), gateway))
+        .merge(Router::new().route("/media/{name}", get(rest::read_media)).with_state(services.clone()))
+        .route("/studio/make", post(studio_form::make).layer(DefaultBodyLimit::max(MAX_STUDIO_FORM_BYTES)))
         .layer(sessions)
-        .route("/media/{name}", get(read_media))
         .nest_service("/pkg", Router::new().fallback_service(files).layer(cache_for(options.hash_files)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(is_ready))
@@ -76,14 +83,14 @@ pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config
                 SizeAbove::new(MIN_COMPRESSED_BYTES)
                     .and(NotForContentType::IMAGES)
                     .and(NotForContentType::const_new("audio/"))
+                    .and(NotForContentType::const_new("video/"))
                     // An event would wait in the compressor until more has come.
                     .and(NotForContentType::SSE),
             ),
         )
         .layer(from_fn(fn_status::set_status_of_errors))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIME_LIMIT))
-        .layer(RequestBodyLimitLayer::new(MAX_FORM_BYTES))
-        .layer(from_fn(body_size::refuse_large_bodies))
+        .layer(from_fn(body_size::limit_bodies))
         .layer(from_fn(cross_site::refuse_cross_site))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(rest::describe_bare_errors))
@@ -96,20 +103,6 @@ pub fn build(services: Services, sessions: SessionManagerLayer<Sessions>, config
 fn cache_for(hashed: bool) -> SetResponseHeaderLayer<HeaderValue> {
     let words = if hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
     SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static(words))
-}
-
-async fn read_media(Extension(services): Extension<Services>, Path(name): Path<String>) -> Response {
-    match services.read_media(&name).await {
-        Ok((content_type, bytes)) => {
-            let private = HeaderValue::from_static("private, max-age=3600");
-            ([(CONTENT_TYPE, content_type)], [(CACHE_CONTROL, private)], bytes).into_response()
-        }
-        Err(ServiceError::NotFound) => (StatusCode::NOT_FOUND, "There is nothing here.").into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a file could not be read");
-            (StatusCode::SERVICE_UNAVAILABLE, "Please try again.").into_response()
-        }
-    }
 }
 
 /// Ready means that the database answers.

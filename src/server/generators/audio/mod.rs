@@ -10,6 +10,8 @@ use std::io::Cursor;
 use super::dice::{Dice, mix};
 use super::{GenerationError, MAX_AUDIO_SECONDS};
 use syllables::{Beat, Syllable};
+
+pub use syllables::Vowel;
 use voice::{Note, Voice, smooth};
 
 /// Samples per second: enough for a voice, half the size of a music file.
@@ -63,12 +65,7 @@ fn sing(beats: &[Beat], sound: &mut [f32], dice: &mut Dice) {
     let mut at = 0;
     // Each beat takes at least one sample, so this ends.
     for beat in beats.iter().cycle() {
-        let lengths = match beat {
-            Beat::Sing(syllable) if syllable.first => 1.15,
-            Beat::Sing(_) => 0.9,
-            Beat::Rest(lengths) => *lengths,
-        };
-        let samples = ((length * lengths) as usize).max(1);
+        let samples = ((length * lengths_of(*beat)) as usize).max(1);
         let end = (at + samples).min(sound.len());
         match beat {
             Beat::Sing(syllable) => {
@@ -88,6 +85,48 @@ fn sing(beats: &[Beat], sound: &mut [f32], dice: &mut Dice) {
             return;
         }
     }
+}
+
+/// How long a beat lasts, in lengths of a syllable.
+fn lengths_of(beat: Beat) -> f32 {
+    match beat {
+        Beat::Sing(syllable) if syllable.first => 1.15,
+        Beat::Sing(_) => 0.9,
+        Beat::Rest(lengths) => lengths,
+    }
+}
+
+/// One syllable, and when it sounds, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spoken {
+    /// When it begins.
+    pub start: f32,
+    /// When it ends.
+    pub end: f32,
+    /// Its vowel.
+    pub vowel: Vowel,
+    /// Whether it begins a word.
+    pub stressed: bool,
+}
+
+/// When each syllable of `text` sounds in a sound of `seconds`: the rhythm of [`speak`].
+pub fn timetable(text: &str, seconds: u32) -> Vec<Spoken> {
+    let beats = syllables::read(text);
+    let samples = (seconds * SAMPLE_RATE) as usize;
+    let length = syllable_samples(&beats, samples) / SAMPLE_RATE as f32;
+    let (mut at, mut spoken) = (0.0, Vec::new());
+    // Each beat lasts a while, so this ends.
+    for beat in beats.iter().cycle() {
+        let end = at + (length * lengths_of(*beat)).max(0.001);
+        if let Beat::Sing(syllable) = beat {
+            spoken.push(Spoken { start: at, end, vowel: syllable.vowel, stressed: syllable.first });
+        }
+        at = end;
+        if at >= seconds as f32 {
+            break;
+        }
+    }
+    spoken
 }
 
 /// The length of a syllable, in samples, with which `beats` just fill `samples`, within the bounds of

@@ -3,10 +3,15 @@
 /// The vowel that colours a syllable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vowel {
+    /// As in father.
     A,
+    /// As in bed.
     E,
+    /// As in see.
     I,
+    /// As in go.
     O,
+    /// As in moon.
     U,
 }
 

@@ -139,15 +139,18 @@ impl Canvas {
         }
     }
 
+    /// Red, green and blue of every pixel, row by row.
+    pub fn rgb(&self) -> Vec<u8> {
+        self.pixels.pixels().iter().flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect()
+    }
+
     /// The picture as a PNG file.
     ///
     /// # Errors
     /// [`GenerationError::Encoding`] where the file cannot be written.
     pub fn into_png(self) -> Result<Vec<u8>, GenerationError> {
-        let bytes: Vec<u8> =
-            self.pixels.pixels().iter().flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect();
         let mut file = Vec::new();
-        write_png(&bytes, &mut file).map_err(|cause| encoding(cause.into()))?;
+        write_png(&self.rgb(), &mut file).map_err(|cause| encoding(cause.into()))?;
         Ok(file)
     }
 }

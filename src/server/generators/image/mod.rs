@@ -4,6 +4,7 @@
 mod canvas;
 mod colour;
 mod figures;
+mod film;
 mod noise;
 mod palette;
 mod scenes;
@@ -14,7 +15,10 @@ use super::GenerationError;
 use super::dice::Dice;
 use super::words::words;
 use canvas::Canvas;
+use colour::Rgb;
 use scenes::Brief;
+
+pub use film::{MAX_SECONDS as MAX_VIDEO_SECONDS, film};
 
 /// Paints `prompt` as a PNG, a square of 768 pixels. The same prompt and seed paint the same
 /// picture.
@@ -29,6 +33,15 @@ pub fn paint(prompt: &str, seed: u64) -> Result<Vec<u8>, GenerationError> {
     scenes::compose(&mut canvas, &brief, &mut dice);
     canvas.finish(0.22);
     canvas.into_png()
+}
+
+/// The colours that words call for, dark to bright, and whether a word named them rather than the dice.
+pub fn palette_of(spoken: &[String], dice: &mut Dice) -> (Vec<[u8; 3]>, bool) {
+    let chosen = palette::choose(spoken, dice);
+    let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0) as u8;
+    let bytes = |colour: Rgb| [byte(colour.red), byte(colour.green), byte(colour.blue)];
+    let run = [chosen.ink, chosen.sky[0], chosen.sky[1], chosen.sky[2], chosen.sky[3], chosen.light];
+    (run.into_iter().map(bytes).collect(), palette::is_named(spoken))
 }
 
 #[cfg(test)]

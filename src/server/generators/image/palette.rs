@@ -152,6 +152,11 @@ pub fn choose(words: &[String], dice: &mut Dice) -> Palette {
     palette
 }
 
+/// Whether any word names a colour or a mood.
+pub fn is_named(words: &[String]) -> bool {
+    words.iter().any(|word| entry(COLOURS, word).is_some() || entry(MOODS, word).is_some() || names(NIGHT_WORDS, word))
+}
+
 fn entry(table: &[(&[&str], Palette)], word: &str) -> Option<Palette> {
     let found = table.iter().find(|(keywords, _)| names(keywords, word));
     found.map(|(_, palette)| *palette)

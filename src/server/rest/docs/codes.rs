@@ -4,8 +4,14 @@
 pub const CODES: &[(&str, u16, &str)] = &[
     ("address_taken", 409, "The address has an account already."),
     ("already_granted", 409, "The reference was granted before; `first` is that grant, where it is this account's."),
+    (
+        "answer_too_large",
+        502,
+        "An upstream's answer is larger than is taken, or than is kept under a key; nothing was charged.",
+    ),
     ("bad_event", 400, "The event of a payment provider is not taken: its signature does not fit, or is too old."),
     ("balance_too_large", 422, "The balance would grow above 2^53-1."),
+    ("broke_off", 502, "It broke off before there was an answer; nothing was charged."),
     ("capture_above_hold", 422, "More is to be taken than the hold reserves."),
     ("clawback_above_grant", 422, "More is to be taken back than was granted."),
     ("forbidden", 403, "The caller is known, but may not do this; or a browser sent it from another site."),
@@ -31,10 +37,12 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("reset_followed", 409, "Another reset came after it."),
     ("reset_undone", 409, "The reset was reversed before."),
     ("too_large", 413, "The body is larger than is read."),
+    ("too_late", 504, "It took too long; nothing was charged."),
     ("too_many_calls", 429, "Too many calls; `Retry-After` says how long to wait."),
     ("unauthorized", 401, "No key and no session, or one that opens nothing."),
     ("unavailable", 503, "The database cannot be reached, or too many wait; `Retry-After` says how long to wait."),
     ("unsupported_media_type", 415, "The body has to be JSON."),
+    ("upstream_unreachable", 502, "The gateway's upstream cannot be reached; nothing was charged."),
 ];
 
 #[cfg(test)]

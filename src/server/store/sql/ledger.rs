@@ -26,6 +26,9 @@ const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id, chain_code, chain_seal) 
 const FIND_SERVICE_ANSWER: &str = "
     SELECT fingerprint, answer FROM service_requests WHERE caller = $1 AND key = $2";
 
+const FIND_ANSWER: &str = "
+    SELECT fingerprint, answer FROM idempotency_keys WHERE account_id = $1 AND key = $2";
+
 /// PostgreSQL only: whoever else wants one of these accounts waits here. Always in the order of ids, so that
 /// two batches never wait for each other. NO KEY, since rows that only refer to an account need not wait.
 const LOCK_ACCOUNTS: &str = "
@@ -123,6 +126,11 @@ impl LedgerStore for SqlStore {
     async fn list_reset_grants(&self, reference_prefix: &str) -> StoreResult<Vec<(AccountId, GrantId)>> {
         let found = self.database.fetch_all(LIST_RESET_GRANTS, &[reference_prefix.into()]).await?;
         found.iter().map(|row| Ok((rows::account_id(row)?, GrantId(Seq(row.integer("id")?))))).collect()
+    }
+
+    async fn find_answer(&self, account: AccountId, key: &IdempotencyKey) -> StoreResult<Option<StoredAnswer>> {
+        let found = self.database.fetch_optional(FIND_ANSWER, &[account.into(), key.as_str().into()]).await?;
+        found.as_ref().map(rows::answer).transpose()
     }
 
     fn announce(&self, changes: Vec<BalanceChange>) {
