@@ -3,10 +3,10 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev test test-long mutants check unit end2end fuzz bench bench-long fmt clean
+.PHONY: help setup build run dev stripe-local test test-long mutants check unit end2end fuzz bench bench-long fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what building needs (seconds where it is there)
 	@scripts/setup.sh build
@@ -19,6 +19,11 @@ run: build ## build and serve at http://127.0.0.1:3000, data in ./data
 
 dev: setup ## serve, and build again at each change
 	$(TOOLS) cargo leptos watch
+
+stripe-local: setup ## serve at http://127.0.0.1:3000 with a stand-in for Stripe: click through payments without an account
+	$(TOOLS) cargo leptos build
+	$(TOOLS) cargo build --locked --features ssr --example stripe_standin
+	@scripts/stripe-local.sh
 
 test: ## everything: format, lints, Rust tests, end-to-end, fuzzing
 	@scripts/setup.sh test
@@ -48,6 +53,7 @@ unit: # Rust tests: the core, the writer, the store, HTTP, the command line
 
 end2end: # Playwright against the built program, with and without JavaScript
 	$(TOOLS) cargo leptos build
+	$(TOOLS) cargo build --locked --features ssr --example stripe_standin
 	cd end2end && ../scripts/with-tools.sh npm test --silent --prefix end2end
 
 fuzz: # the machine interface by its own description: any 5xx and any undescribed answer fails

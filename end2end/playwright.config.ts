@@ -1,7 +1,20 @@
-// One server for all tests, on a fresh database in a folder of its own. Every test signs up its own people.
+// Two servers for all tests, each on a fresh database in a folder of its own: one with the demo's payments, and one with
+// Stripe's, which a stand-in beside it takes. Every test signs up its own people.
 import { defineConfig } from "@playwright/test";
 
 const port = 3917;
+const stripePort = 3918;
+const standinPort = 3919;
+const withStripe = /stripe\.spec\.ts/;
+
+const stripeUrl = `http://127.0.0.1:${stripePort}`;
+const server = {
+  timeout: 60_000,
+  reuseExistingServer: false,
+  gracefulShutdown: { signal: "SIGTERM" as const, timeout: 10_000 },
+  stdout: "ignore" as const,
+  stderr: "pipe" as const,
+};
 
 export default defineConfig({
   testDir: "tests",
@@ -20,16 +33,23 @@ export default defineConfig({
     trace: "retain-on-failure",
   },
   projects: [
-    { name: "with JavaScript" },
-    { name: "without JavaScript", use: { javaScriptEnabled: false }, grepInvert: /@script/ },
+    { name: "with JavaScript", testIgnore: withStripe },
+    { name: "without JavaScript", testIgnore: withStripe, use: { javaScriptEnabled: false }, grepInvert: /@script/ },
+    { name: "Stripe, with JavaScript", testMatch: withStripe, use: { baseURL: stripeUrl } },
+    {
+      name: "Stripe, without JavaScript",
+      testMatch: withStripe,
+      use: { baseURL: stripeUrl, javaScriptEnabled: false },
+      grepInvert: /@script/,
+    },
   ],
-  webServer: {
-    command: `./start-server.sh ${port}`,
-    url: `http://127.0.0.1:${port}/readyz`,
-    timeout: 60_000,
-    reuseExistingServer: false,
-    gracefulShutdown: { signal: "SIGTERM", timeout: 10_000 },
-    stdout: "ignore",
-    stderr: "pipe",
-  },
+  webServer: [
+    { ...server, command: `./start-server.sh ${port}`, url: `http://127.0.0.1:${port}/readyz` },
+    {
+      ...server,
+      command: `../scripts/stripe-local.sh ${stripePort} ${standinPort}`,
+      url: `${stripeUrl}/readyz`,
+      env: { SCRIP_LOG: "warn" },
+    },
+  ],
 });

@@ -2,8 +2,8 @@
 # Installs what building and testing need, and skips what is there. Run by `make`; safe to run again.
 #
 #   scripts/setup.sh build     the Rust target for the browser, cargo-leptos, wasm-bindgen, wasm-opt
-#   scripts/setup.sh test      these, PostgreSQL's server and strace for the Rust tests, and Node packages and
-#                              Chromium for the end-to-end tests
+#   scripts/setup.sh test      these, PostgreSQL's server, strace and localstripe for the Rust tests, and Node
+#                              packages and Chromium for them and the end-to-end tests
 #
 # Two ways, tried in this order for each part: the quick one of a usual developer's machine (rustup,
 # prebuilt tools), and for a Debian machine that reaches only package registries, Debian's packages and
@@ -16,6 +16,7 @@ cd "$(dirname "$0")/.."
 LEPTOS_VERSION=0.3.11
 BINARYEN_VERSION=132.0.0
 SCHEMATHESIS_VERSION=4.32.5
+LOCALSTRIPE_VERSION=1.15.10
 TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/scrip/tools"
 WAY="${SETUP_WAY:-quick}"
 unset SETUP_WAY
@@ -235,6 +236,17 @@ setup_schemathesis() {
     "$into/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"
 }
 
+# A server that others have written and that speaks some of Stripe's protocol: our client is tried against it.
+setup_localstripe() {
+    LOCALSTRIPE_PYTHON="$TOOLS/localstripe-$LOCALSTRIPE_VERSION/bin/python"
+    "$LOCALSTRIPE_PYTHON" -c 'import localstripe' 2>/dev/null && return
+    say "installing localstripe $LOCALSTRIPE_VERSION (PyPI)"
+    local home=${LOCALSTRIPE_PYTHON%/bin/python}
+    { has python3 && python3 -m venv --clear "$home" 2>/dev/null; } \
+        || { debian_install python3 python3-venv && python3 -m venv --clear "$home"; }
+    "$LOCALSTRIPE_PYTHON" -m pip install --quiet --disable-pip-version-check "localstripe==$LOCALSTRIPE_VERSION"
+}
+
 # --- For the end-to-end tests -----------------------------------------------------------------------
 
 find_browser() {
@@ -277,6 +289,7 @@ if [ "$NEED" = test ]; then
     setup_strace
     setup_shell_tools
     setup_schemathesis
+    setup_localstripe
     setup_end2end
 fi
 
@@ -284,6 +297,7 @@ mkdir -p target
 {
     [ -n "$TOOLCHAIN" ] && printf 'export RUSTUP_TOOLCHAIN=%q\n' "$TOOLCHAIN"
     [ -n "$DEBIAN_RUST" ] && [ -z "$TOOLCHAIN" ] && printf 'export PATH=/usr/bin:$PATH\n'
+    [ -n "$LOCALSTRIPE_PYTHON" ] && printf 'export LOCALSTRIPE_PYTHON=%q\n' "$LOCALSTRIPE_PYTHON"
     [ -n "$BROWSER" ] && printf 'export BROWSER_PATH=%q\n' "$BROWSER"
     [ -n "$SCHEMATHESIS" ] && printf 'export SCHEMATHESIS=%q\n' "$SCHEMATHESIS"
     printf 'export PATH=%q:%q:%q:$PATH\n' "$LEPTOS_BIN" "$BINDGEN_BIN" "$WASM_OPT_BIN"

@@ -59,7 +59,7 @@ pub async fn take_back_change() -> Result<(), ApiError> {
 #[cfg(feature = "ssr")]
 fn follow(outcome: ChangeOutcome) {
     match outcome {
-        ChangeOutcome::Pay { url, .. } => guard::go_out(&url),
+        ChangeOutcome::Pay { url, order } => guard::go_out(&url, &format!("/pay/{order}")),
         ChangeOutcome::Changed { .. } => guard::go_to("/billing"),
     }
 }
@@ -76,7 +76,8 @@ pub async fn load_billing() -> Result<BillingPageView, ApiError> {
 pub async fn open_portal() -> Result<(), ApiError> {
     let result = async {
         let user = guard::require_user().await?;
-        guard::go_out(&guard::services()?.portal_url(user.account).await.map_err(guard::from_service)?);
+        let url = guard::services()?.portal_url(user.account).await.map_err(guard::from_service)?;
+        guard::go_out(&url, "/billing/portal");
         Ok(())
     };
     guard::answer_form::<OpenPortal, ()>(result.await, "/billing", &[])

@@ -100,10 +100,12 @@ pub fn go_to(path: &str) {
     }
 }
 
-/// Goes on to where something is paid: a page of this site, or the provider's own.
-pub fn go_out(url: &str) {
+/// Goes on to where something is paid: a page of this site, or the provider's own. A form that a browser sends by
+/// itself may not lead to another site; it takes the way over `stop_over`, a page of ours that does.
+pub fn go_out(url: &str, stop_over: &str) {
     match OwnPath::parse(url) {
         Some(_) => go_to(url),
+        None if is_plain_form() => go_to(stop_over),
         None => leptos_axum::redirect(url),
     }
 }

@@ -35,7 +35,7 @@ pub async fn upgrade_plan(
         let back = (!return_to.is_empty()).then(|| return_to.clone());
         let outcome = guard::services()?.change_plan(user.account, &terms, None, back).await;
         match outcome.map_err(guard::from_service)? {
-            ChangeOutcome::Pay { url, .. } => guard::go_out(&url),
+            ChangeOutcome::Pay { url, order } => guard::go_out(&url, &format!("/pay/{order}")),
             ChangeOutcome::Changed { .. } => guard::go_to("/plans"),
         }
         Ok(())
@@ -52,7 +52,8 @@ pub async fn buy_pack(pack: String, #[server(default)] return_to: String) -> Res
         let purchase = Purchase::Pack(PlanId::parse(&pack).ok_or(ApiError::NotForSale)?);
         let back = (!return_to.is_empty()).then(|| return_to.clone());
         let begun = guard::services()?.begin_purchase(user.account, purchase, back).await;
-        guard::go_out(&begun.map_err(guard::from_service)?.url);
+        let begun = begun.map_err(guard::from_service)?;
+        guard::go_out(&begun.url, &format!("/pay/{}", begun.order));
         Ok(())
     };
     guard::answer_form::<BuyPack, ()>(result.await, "/buy", &[("return_to", &return_to)])

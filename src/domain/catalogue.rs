@@ -67,6 +67,31 @@ pub struct Plan {
     /// Price of a year; zero for the free plan.
     #[serde(default)]
     pub year_cents: Cents,
+    /// The names of its prices at Stripe, where they were made there by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stripe_price: Option<PriceNames>,
+}
+
+/// The names of a plan's two prices at a payment provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceNames {
+    /// Of a month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
+    /// Of a year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<String>,
+}
+
+impl PriceNames {
+    /// The name of the price of that interval.
+    pub fn get(&self, interval: Interval) -> Option<&str> {
+        match interval {
+            Interval::Month => self.month.as_deref(),
+            Interval::Year => self.year.as_deref(),
+        }
+    }
 }
 
 impl Plan {
@@ -100,6 +125,9 @@ pub struct Pack {
     pub credits: Credits,
     /// What it costs.
     pub price_cents: Cents,
+    /// The name of its price at Stripe, where it was made there by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stripe_price: Option<String>,
 }
 
 /// Everything that is for sale, and the grant policy.

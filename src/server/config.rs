@@ -3,8 +3,10 @@
 
 use crate::domain::Credits;
 use crate::domain::identity::Email;
+use crate::server::billing::stripe::{API_BASE, StripeSettings};
 use crate::server::generators::GenerationKind;
 use crate::server::generators::outside::{self, OutsideSettings};
+use crate::server::secret::Secret;
 use crate::server::store::DatabaseUrl;
 use crate::server::upstreams::{Upstream, read_gateway_file};
 use clap::{Args, ValueEnum};
@@ -12,6 +14,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 /// Where the data lies unless something else is said.
 const DEFAULT_DATA_DIR: &str = "data";
@@ -30,6 +33,8 @@ pub enum Mode {
 pub enum Payments {
     /// A checkout page of our own, where no money moves.
     Demo,
+    /// Stripe, with the account that the key belongs to.
+    Stripe,
     /// Nothing can be bought.
     None,
 }
@@ -85,7 +90,7 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_SIGNUP_CREDITS", global = true, value_parser = parse_credits, value_name = "N")]
     pub signup_credits: Option<Credits>,
 
-    /// Who takes the money. Without it, demo in development and none in production.
+    /// Who takes the money. Without it, stripe where its keys are set, else demo in development and none in production.
     #[arg(long, env = "SCRIP_PAYMENTS", global = true)]
     pub payments: Option<Payments>,
 
@@ -101,6 +106,33 @@ pub struct Settings {
     #[arg(long, env = "SCRIP_GRACE_DAYS", global = true, default_value_t = 7, value_name = "N",
         value_parser = clap::value_parser!(u32).range(0..=60))]
     pub grace_days: u32,
+
+    /// The secret key of the Stripe account. Set it in the environment or the settings file: others on the machine can
+    /// read flags.
+    #[arg(
+        long,
+        env = "SCRIP_STRIPE_SECRET_KEY",
+        global = true,
+        value_name = "KEY",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub stripe_secret_key: Option<Secret>,
+
+    /// What Stripe signs its events with; several with commas between them while one is being replaced.
+    #[arg(
+        long,
+        env = "SCRIP_STRIPE_WEBHOOK_SECRETS",
+        global = true,
+        value_name = "SECRETS",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub stripe_webhook_secrets: Option<Secret>,
+
+    /// Where Stripe is; another address only to try out what stands in for it.
+    #[arg(long, env = "SCRIP_STRIPE_API_BASE", global = true, value_name = "URL")]
+    pub stripe_api_base: Option<String>,
 
     /// An administrator that is made at the start where the address is free.
     #[arg(long, env = "SCRIP_ADMIN_EMAIL", global = true, value_parser = parse_email, value_name = "ADDRESS")]
@@ -181,6 +213,8 @@ pub struct Config {
     pub payments: Payments,
     /// How many days a subscription goes on whose renewal could not be collected.
     pub grace_days: u32,
+    /// How to reach the Stripe account, where it takes the money.
+    pub stripe: Option<StripeSettings>,
     /// The address under which people reach the site.
     pub public_url: Option<String>,
     /// Which catalogue fills a new database.
@@ -225,9 +259,11 @@ impl Settings {
         let generator = self.outside_generator()?;
         let (database, data_dir) = self.database_and_folder()?;
         let payments = self.payments.unwrap_or(match self.mode {
+            _ if self.stripe_secret_key.as_ref().is_some_and(|key| !key.is_empty()) => Payments::Stripe,
             Mode::Development => Payments::Demo,
             Mode::Production => Payments::None,
         });
+        let stripe = if payments == Payments::Stripe { Some(self.stripe_settings()?) } else { None };
         if self.mode == Mode::Production {
             check_production(payments, self.public_url.as_deref())?;
         }
@@ -240,6 +276,7 @@ impl Settings {
             mode: self.mode,
             payments,
             grace_days: self.grace_days,
+            stripe,
             public_url: self.public_url,
             preset: self.preset,
             signup_credits: self.signup_credits,
@@ -258,7 +295,7 @@ impl Settings {
             let words = "The SCRIP_GENERATOR_ settings need SCRIP_GENERATOR_URL.";
             return if others.contains(&true) { refuse(words) } else { Ok(None) };
         };
-        let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(url) = url else {
             return refuse("SCRIP_GENERATOR_URL has to be an address that begins with https:// or http://.");
         };
@@ -269,6 +306,43 @@ impl Settings {
         let secret = self.generator_secret_file.as_deref().map(read_secret).transpose()?;
         let kinds = parse_kinds(self.generator_features.as_deref())?;
         Ok(Some(OutsideSettings { url, secret, kinds, limit: Duration::from_secs(seconds) }))
+    }
+
+    /// No sentence here quotes a key.
+    fn stripe_settings(&self) -> Result<StripeSettings, ConfigError> {
+        let given = |secret: &Option<Secret>| secret.clone().filter(|secret| !secret.is_empty());
+        let Some(secret_key) = given(&self.stripe_secret_key) else {
+            return refuse(
+                "SCRIP_PAYMENTS=stripe needs SCRIP_STRIPE_SECRET_KEY, the secret key of the account (sk_...).",
+            );
+        };
+        if !["sk_", "rk_"].iter().any(|start| secret_key.reveal().starts_with(start)) {
+            return refuse("SCRIP_STRIPE_SECRET_KEY has to be a secret key (sk_...) or a restricted one (rk_...).");
+        }
+        let all = given(&self.stripe_webhook_secrets);
+        let all = all.iter().flat_map(|all| all.reveal().split(',')).map(Secret::new);
+        let webhook_secrets: Vec<Secret> = all.filter(|secret| !secret.is_empty()).collect();
+        if webhook_secrets.is_empty() {
+            return refuse(
+                "Stripe needs SCRIP_STRIPE_WEBHOOK_SECRETS (whsec_...): without it no payment can be believed. \
+                 docs/stripe.md says where it is found.",
+            );
+        }
+        if !webhook_secrets.iter().all(|secret| secret.reveal().starts_with("whsec_")) {
+            return refuse("Each of SCRIP_STRIPE_WEBHOOK_SECRETS has to start with whsec_.");
+        }
+        Ok(StripeSettings { secret_key, webhook_secrets, api_base: self.stripe_address()? })
+    }
+
+    /// The key goes there: over HTTPS, or not off this machine.
+    fn stripe_address(&self) -> Result<Url, ConfigError> {
+        let url = Url::parse(self.stripe_api_base.as_deref().unwrap_or(API_BASE)).ok();
+        let is_this_machine = |url: &Url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_safe = |url: &Url| url.scheme() == "https" || url.scheme() == "http" && is_this_machine(url);
+        match url.filter(is_safe) {
+            Some(url) => Ok(url),
+            None => refuse("SCRIP_STRIPE_API_BASE has to start with https://, or with http:// on this machine."),
+        }
     }
 
     fn database_and_folder(&self) -> Result<(DatabaseUrl, PathBuf), ConfigError> {

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod presets;
 pub mod random;
 pub mod rest;
+pub mod secret;
 pub mod services;
 pub mod start;
 pub mod store;

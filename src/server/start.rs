@@ -2,6 +2,7 @@
 
 use crate::domain::identity::Role;
 use crate::domain::{Credits, Timestamp};
+use crate::server::billing::stripe::{Stripe, StripeSettings};
 use crate::server::billing::{Cashier, DemoProvider};
 use crate::server::chain_key::{self, ChainKeyError};
 use crate::server::clock::{Clock, SystemClock};
@@ -183,7 +184,21 @@ fn cores() -> usize {
 fn choose_cashier(config: &Config, store: &SqlStore, clock: &Arc<dyn Clock>) -> Cashier {
     match config.payments {
         Payments::Demo => Cashier::demo(DemoProvider::with_own_secret(Arc::new(store.clone()), clock.clone())),
+        Payments::Stripe => match &config.stripe {
+            Some(settings) => choose_stripe(settings, store),
+            None => Cashier::default(),
+        },
         Payments::None => Cashier::default(),
+    }
+}
+
+fn choose_stripe(settings: &StripeSettings, store: &SqlStore) -> Cashier {
+    match Stripe::new(settings, Arc::new(store.clone())) {
+        Ok(stripe) => Cashier::other(Arc::new(stripe)),
+        Err(error) => {
+            tracing::error!(%error, "nothing can be bought: the payment provider cannot be spoken to");
+            Cashier::default()
+        }
     }
 }
 
@@ -249,6 +264,8 @@ impl Running {
         let gateway = open_gateway(&core.services, config)?;
         let stop = CancellationToken::new();
         let (services, payments) = (core.services.clone(), stop.clone());
+        let checked = core.services.clone();
+        tokio::spawn(async move { checked.check_payments().await });
         let jobs = jobs::run(core.services.clone(), stop.clone());
         let jobs = tokio::spawn(async move { tokio::join!(jobs, jobs::attend_payments(services, payments)) });
         let (services, told) = (core.services.clone(), stop.clone());

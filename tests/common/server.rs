@@ -160,6 +160,7 @@ pub fn config_in(folder: &TempDir) -> Config {
         mode: Mode::Development,
         payments: Payments::Demo,
         grace_days: 7,
+        stripe: None,
         public_url: None,
         preset: "creator".into(),
         signup_credits: None,

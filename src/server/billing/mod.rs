@@ -4,6 +4,7 @@
 pub mod demo;
 pub mod provider;
 pub mod signature;
+pub mod stripe;
 
 pub use demo::DemoProvider;
 pub use provider::{

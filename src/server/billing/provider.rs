@@ -113,6 +113,9 @@ pub trait PaymentProvider: Send + Sync + std::fmt::Debug {
     /// As stored, and in `/api/webhooks/{name}`.
     fn name(&self) -> &'static str;
 
+    /// Says in the log what is missing at the provider; asked at the start.
+    async fn check_and_tell(&self) {}
+
     /// Begins a checkout. The order's id is its idempotency key.
     async fn begin_checkout(&self, new: &NewCheckout) -> ProviderResult<Checkout>;
 

@@ -104,7 +104,6 @@ pub async fn plans(State(services): State<Services>, subject: Subject) -> Result
 #[schema(as = Checkout)]
 pub struct CheckoutView {
     order: OrderId,
-    #[schema(format = Uri)]
     checkout_url: String,
 }
 

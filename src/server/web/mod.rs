@@ -7,6 +7,7 @@ pub mod fn_status;
 pub mod headers;
 pub mod hydration;
 pub mod isolation;
+mod leave;
 pub mod one_look;
 pub mod patience;
 pub mod router;

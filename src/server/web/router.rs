@@ -3,7 +3,7 @@
 use super::document::shell;
 use super::patience::{self, PAGE_TIME_LIMIT};
 use super::studio_form::MAX_STUDIO_FORM_BYTES;
-use super::{body_size, cross_site, fn_status, headers, hydration, isolation, studio_form};
+use super::{body_size, cross_site, fn_status, headers, hydration, isolation, leave, studio_form};
 use crate::app::App;
 use crate::server::config::Config;
 use crate::server::identity::sessions::Sessions;
@@ -74,6 +74,7 @@ pub fn build(
         .nest("/api", rest::router(services.clone(), gateway))
         .merge(Router::new().route("/media/{name}", get(rest::read_media)).with_state(services.clone()))
         .route("/studio/make", post(studio_form::make).layer(DefaultBodyLimit::max(MAX_STUDIO_FORM_BYTES)))
+        .merge(leave::router(services.clone()))
         .layer(sessions)
         .nest_service("/pkg", Router::new().fallback_service(files).layer(cache_for(options.hash_files)))
         .route("/healthz", get(|| async { "alive\n" }))

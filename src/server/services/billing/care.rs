@@ -43,6 +43,13 @@ impl Services {
         Ok(())
     }
 
+    /// Says in the log what is missing at the provider. It stops nothing: the rest of the site does not need it.
+    pub async fn check_payments(&self) {
+        if let Ok(provider) = self.provider() {
+            provider.check_and_tell().await;
+        }
+    }
+
     /// Looks again where an event may have been lost, and ends what is past due for too long.
     ///
     /// # Errors
