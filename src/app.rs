@@ -2,8 +2,8 @@
 
 use crate::components::{PageFrame, PurchaseDialog, Viewer};
 use crate::pages::{
-    AccountPage, AdminPage, BuyPage, CheckoutPage, DashboardPage, HistoryPage, KeysPage, LandingPage, NotFoundPage,
-    OrderPage, PlansPage, ServiceKeysPage, SignInPage, SignUpPage, StudioPage,
+    AccountPage, AdminPage, BillingPage, BuyPage, ChangePage, CheckoutPage, DashboardPage, DeadEventsPage, HistoryPage,
+    KeysPage, LandingPage, NotFoundPage, OrderPage, PlansPage, ServiceKeysPage, SignInPage, SignUpPage, StudioPage,
 };
 use leptos::prelude::*;
 use leptos_meta::{Link, Meta, Title, provide_meta_context};
@@ -31,6 +31,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/dashboard") view=DashboardPage ssr=SsrMode::Async />
                     <Route path=path!("/studio") view=StudioPage ssr=SsrMode::Async />
                     <Route path=path!("/plans") view=PlansPage ssr=SsrMode::Async />
+                    <Route path=path!("/plans/change") view=ChangePage ssr=SsrMode::Async />
+                    <Route path=path!("/billing") view=BillingPage ssr=SsrMode::Async />
                     <Route path=path!("/buy") view=BuyPage ssr=SsrMode::Async />
                     <Route path=path!("/checkout/:order") view=CheckoutPage ssr=SsrMode::Async />
                     <Route path=path!("/orders/:order") view=OrderPage ssr=SsrMode::Async />
@@ -38,6 +40,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/settings/keys") view=KeysPage ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=AdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/keys") view=ServiceKeysPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/events") view=DeadEventsPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/accounts/:user") view=AccountPage ssr=SsrMode::Async />
                 </Routes>
             </PageFrame>

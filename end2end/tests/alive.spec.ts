@@ -8,7 +8,7 @@ test.describe("@script", () => {
       await alive(page);
     }
     await signUp(page);
-    for (const path of ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history"]) {
+    for (const path of ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history", "/billing", "/settings/keys"]) {
       await page.goto(path);
       await alive(page);
     }

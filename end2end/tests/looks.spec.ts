@@ -9,7 +9,8 @@ test.describe("@script", () => {
       const email = await signUp(page);
       await make(page, "chat-message", "Hello");
       await expectBalance(page, "59");
-      const own = ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history", "/settings/keys", "/nowhere"];
+      const own = ["/", "/dashboard", "/studio", "/studio?feature=audio", "/plans", "/buy", "/history", "/billing"];
+      own.push("/plans/change?plan=basic&interval=year", "/settings/keys", "/nowhere");
       for (const path of own) await expectReadable(page, path);
 
       await page.goto("/buy");
@@ -17,13 +18,22 @@ test.describe("@script", () => {
       await page.getByRole("button", { name: /500/ }).first().click();
       await expect(page.getByRole("heading", { name: "Checkout" })).toBeVisible();
       await expectReadable(page, page.url());
+      await page.getByRole("button", { name: "Pay $20" }).click();
+      await expect(page.getByRole("heading", { name: "Paid" })).toBeVisible();
+      await expectReadable(page, page.url());
+      await page.goto("/plans");
+      await alive(page);
+      await page.getByRole("button", { name: "Upgrade to Basic" }).click();
+      await page.getByRole("button", { name: "Pay $15" }).click();
+      await expect(page.getByRole("heading", { name: "Paid" })).toBeVisible();
+      for (const path of ["/plans", "/plans/change?plan=premium&interval=year", "/billing"]) await expectReadable(page, path);
 
       const context = await browser.newContext({ colorScheme, reducedMotion: "reduce" });
       const admin = await context.newPage();
       for (const path of ["/signin", "/signup"]) await expectReadable(admin, path);
       await signIn(admin, "admin@example.com");
       await expect(admin.getByRole("heading", { name: "Hello, Administrator" })).toBeVisible();
-      await expectReadable(admin, "/admin/keys");
+      for (const path of ["/admin/keys", "/admin/events"]) await expectReadable(admin, path);
       await expectReadable(admin, `/admin?q=${encodeURIComponent(email)}`);
       await admin.getByRole("link", { name: email }).click();
       await expect(admin.getByRole("heading", { name: "Adjust" })).toBeVisible();

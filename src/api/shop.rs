@@ -1,7 +1,7 @@
 //! Plans, packs and prices; buying them.
 
 use crate::api::error::ApiError;
-use crate::api::views::{OrderView, ShopView};
+use crate::api::views::OrderView;
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
@@ -13,13 +13,6 @@ use {
     crate::server::services::Purchase,
     crate::server::store::User,
 };
-
-/// What there is to buy and to spend on; for everyone.
-#[server(prefix = "/fn", endpoint = "load_shop", input = leptos::server_fn::codec::GetUrl)]
-pub async fn load_shop() -> Result<ShopView, ApiError> {
-    let account = guard::current_user().await?.map(|user| user.account);
-    guard::services()?.read_shop(account).await.map_err(guard::from_service)
-}
 
 /// A first plan: writes the order down and goes on to its payment. With a subscription it is a change of it.
 #[server(prefix = "/fn", endpoint = "upgrade_plan")]

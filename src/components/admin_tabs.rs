@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-const TABS: [(&str, &str); 2] = [("/admin", "People"), ("/admin/keys", "Service keys")];
+const TABS: [(&str, &str); 3] =
+    [("/admin", "People"), ("/admin/keys", "Service keys"), ("/admin/events", "Payment events")];
 
 /// Links to the administrator's pages, the open one marked.
 #[component]

@@ -8,6 +8,9 @@ use leptos::prelude::*;
 pub fn TextField(
     /// Its name in the form.
     name: &'static str,
+    /// Its id in the page; its name where it is the only one of that name.
+    #[prop(optional, into)]
+    id: Option<String>,
     /// Its label for people.
     label: &'static str,
     /// The kind of input: `text`, `email`, `password`.
@@ -17,8 +20,8 @@ pub fn TextField(
     #[prop(default = "off")]
     autocomplete: &'static str,
     /// A line of help under the label.
-    #[prop(optional)]
-    hint: &'static str,
+    #[prop(optional, into)]
+    hint: String,
     /// What stands in it at first.
     #[prop(optional, into)]
     value: String,
@@ -28,15 +31,16 @@ pub fn TextField(
     #[prop(into)]
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
+    let id = id.unwrap_or_else(|| name.to_owned());
     let message = move || error.get().filter(|error| error.field() == Some(field)).map(|error| error.message());
     let has_error = Memo::new(move |_| message().is_some());
-    let described_by = if hint.is_empty() { format!("{name}-error") } else { format!("{name}-hint {name}-error") };
+    let described_by = if hint.is_empty() { format!("{id}-error") } else { format!("{id}-hint {id}-error") };
     view! {
         <div class="field" class:has-error=has_error>
-            <label for=name>{label}</label>
-            {(!hint.is_empty()).then(|| view! { <small class="hint" id=format!("{name}-hint")>{hint}</small> })}
+            <label for=id.clone()>{label}</label>
+            {(!hint.is_empty()).then(|| view! { <small class="hint" id=format!("{id}-hint")>{hint}</small> })}
             <input
-                id=name
+                id=id.clone()
                 name=name
                 type=kind
                 autocomplete=autocomplete
@@ -45,7 +49,7 @@ pub fn TextField(
                 required
                 aria-invalid=move || has_error.get().then_some("true")
             />
-            <strong class="error" id=format!("{name}-error") role="alert">
+            <strong class="error" id=format!("{id}-error") role="alert">
                 {message}
             </strong>
         </div>

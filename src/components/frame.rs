@@ -75,7 +75,7 @@ fn Navigation(session: SessionView, sign_out: ServerAction<SignOut>) -> impl Int
             </nav>
             <div class="site-tools">
                 <CreditBadge user=user.clone() for_sale />
-                <UserMenu user sign_out />
+                <UserMenu user for_sale sign_out />
             </div>
         }),
     }
@@ -95,13 +95,14 @@ fn NavigationLink(path: &'static str, name: &'static str) -> impl IntoView {
 }
 
 #[component]
-fn UserMenu(user: UserView, sign_out: ServerAction<SignOut>) -> impl IntoView {
+fn UserMenu(user: UserView, for_sale: bool, sign_out: ServerAction<SignOut>) -> impl IntoView {
     let initial: String = user.name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     let button = Box::new(move || view! { <span class="avatar" aria-hidden="true">{initial}</span> }.into_any());
     view! {
         <Menu class="menu user-menu" label=format!("Account of {}", user.name) button>
                 <p class="menu-title">{user.name.clone()} <small>{user.email.clone()}</small></p>
                 <a href="/dashboard">"Dashboard"</a>
+                {for_sale.then(|| view! { <a href="/billing">"Billing"</a> })}
                 <a href="/settings/keys">"API keys"</a>
                 <ActionForm action=sign_out>
                     <button type="submit" class="link-button">"Sign out"</button>

@@ -14,6 +14,11 @@ use leptos::prelude::*;
 pub fn HistoryTable(
     /// The lines.
     lines: Vec<HistoryLine>,
+    /// The numbers of those that belong to a payment.
+    paid: Vec<i64>,
+    /// The page that shows the payments; this one where it is empty.
+    #[prop(default = "/billing")]
+    payments_page: &'static str,
 ) -> impl IntoView {
     view! {
         <table class="history-table" role="table">
@@ -31,7 +36,10 @@ pub fn HistoryTable(
                 {lines
                     .into_iter()
                     .map(|line| match line {
-                        HistoryLine::Transaction(row) => Either::Left(view! { <TransactionRow row=*row /> }),
+                        HistoryLine::Transaction(row) => {
+                            let payment = paid.contains(&row.seq.0).then(|| format!("{payments_page}#row-{}", row.seq.0));
+                            Either::Left(view! { <TransactionRow row=*row payment /> })
+                        }
                         HistoryLine::Hold { hold, draws } => Either::Right(view! { <HoldRow hold=*hold draws=draws /> }),
                     })
                     .collect_view()}
@@ -41,7 +49,7 @@ pub fn HistoryTable(
 }
 
 #[component]
-fn TransactionRow(row: Transaction) -> impl IntoView {
+fn TransactionRow(row: Transaction, payment: Option<String>) -> impl IntoView {
     let seq = row.seq.0;
     view! {
         <tr role="row" id=format!("entry-{seq}") data-type=row.kind.as_str()>
@@ -58,6 +66,7 @@ fn TransactionRow(row: Transaction) -> impl IntoView {
                         .map(|charge| {
                             view! { " · gives back " <a href=format!("#entry-{}", charge.0)>{format!("No. {}", charge.0)}</a> }
                         })}
+                    {payment.map(|href| view! { " · " <a href=href rel="external">"payment"</a> })}
                     {row.hold.map(|hold| format!(" · was on hold as No. {}", hold.0.0))}
                     {(!row.debt_after.is_zero()).then(|| format!(" · {} still owed", credit_count(row.debt_after)))}
                 </small>

@@ -1,8 +1,9 @@
 //! Not enough credits: what it takes, what there is, and the shortest ways on.
 
-use crate::api::shop::{BuyPack, UpgradePlan, load_shop};
-use crate::api::views::ShopView;
-use crate::components::{BuyLink, Icon, Loaded, credit_count};
+use crate::api::billing::load_plans;
+use crate::api::shop::{BuyPack, UpgradePlan};
+use crate::api::views::PlansView;
+use crate::components::{BuyLink, Icon, Loaded, credit_count, every};
 use crate::domain::Credits;
 use leptos::prelude::*;
 
@@ -17,7 +18,7 @@ pub fn InsufficientPrompt(
     /// Where people go back to after paying, with what they had typed.
     return_to: String,
 ) -> impl IntoView {
-    let shop = Resource::new(|| (), |()| load_shop());
+    let plans = Resource::new(|| (), |()| load_plans());
     let shortfall = required.saturating_sub(available);
     view! {
         <section class="insufficient" role="alert" aria-labelledby="insufficient-title">
@@ -40,24 +41,25 @@ pub fn InsufficientPrompt(
                 </div>
             </dl>
             <Loaded
-                resource=shop
-                view=move |shop: ShopView| view! { <WaysOn shop shortfall return_to=return_to.clone() /> }
+                resource=plans
+                view=move |plans: PlansView| view! { <WaysOn plans shortfall return_to=return_to.clone() /> }
             />
         </section>
     }
 }
 
 #[component]
-fn WaysOn(shop: ShopView, shortfall: Credits, return_to: String) -> impl IntoView {
+fn WaysOn(plans: PlansView, shortfall: Credits, return_to: String) -> impl IntoView {
     let (buy, upgrade) = (ServerAction::<BuyPack>::new(), ServerAction::<UpgradePlan>::new());
-    let is_for_sale = shop.for_sale;
-    let closed_words = shop
+    let is_for_sale = plans.for_sale;
+    let closed_words = plans
         .catalogue
         .insufficient_message
         .clone()
         .unwrap_or_else(|| "Ask your administrator for more credits.".to_owned());
-    let pack = shop.catalogue.cheapest_pack_for(shortfall).cloned().filter(|_| is_for_sale);
-    let plan = shop.next_plan().cloned().filter(|_| is_for_sale);
+    let pack = plans.catalogue.cheapest_pack_for(shortfall).cloned().filter(|_| is_for_sale);
+    let plan = plans.next_plan().cloned().filter(|_| is_for_sale);
+    let interval = plans.paid_interval();
     let (pack_return, plan_return) = (return_to.clone(), return_to.clone());
     view! {
         <div class="ways-on">
@@ -76,18 +78,15 @@ fn WaysOn(shop: ShopView, shortfall: Credits, return_to: String) -> impl IntoVie
                 })}
             {plan
                 .map(|plan| {
+                    let price = plan.price(interval).in_dollars();
+                    let words = format!("Upgrade to {}: {} a month", plan.name, credit_count(plan.credits_per_month));
                     view! {
                         <ActionForm action=upgrade>
                             <input type="hidden" name="plan" value=plan.id.to_string() />
-                            <input type="hidden" name="interval" value="month" />
+                            <input type="hidden" name="interval" value=interval.as_str() />
                             <input type="hidden" name="return_to" value=plan_return />
                             <button type="submit" class="button">
-                                {format!(
-                                    "Upgrade to {}: {} a month for {}",
-                                    plan.name,
-                                    plan.credits_per_month,
-                                    plan.month_cents.in_dollars(),
-                                )}
+                                {format!("{words} for {price} {}", every(interval))}
                             </button>
                         </ActionForm>
                     }

@@ -14,7 +14,11 @@ mod loaded;
 mod menu;
 mod offers;
 mod picture_field;
+mod payment_table;
+mod person_payments;
+mod plan_standing;
 mod purchase_dialog;
+mod subscription_card;
 mod text;
 mod viewer;
 
@@ -32,8 +36,11 @@ pub use loaded::{Loaded, NothingHere};
 pub use menu::Menu;
 pub use offers::{IntervalSwitch, PackOffers, PlanOffers};
 pub use picture_field::PictureField;
+pub use payment_table::PaymentTable;
+pub use person_payments::PersonPayments;
 pub use purchase_dialog::{BuyLink, PurchaseDialog, PurchaseOptions};
-pub use text::{Icon, Moment, encode_query, signed_amount};
+pub use subscription_card::SubscriptionCard;
+pub use text::{Icon, Moment, encode_query, every, history_row, signed_amount, terms_in_words};
 
 pub use crate::domain::credits::credit_count;
 pub use viewer::Viewer;

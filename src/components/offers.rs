@@ -1,12 +1,12 @@
-//! What can be bought: plans by month or year, and packs. Each button is a plain form.
+//! What can be bought: plans by month or year, and packs. Each button is a plain form or a link.
 
+use crate::api::billing::TakeBackChange;
 use crate::api::shop::{BuyPack, UpgradePlan};
-use crate::api::views::ShopView;
-use crate::components::{FormError, Viewer, credit_count, encode_query};
+use crate::api::views::PlansView;
+use crate::components::plan_standing::{Standing, standing_of};
+use crate::components::{FormError, Moment, Viewer, credit_count, encode_query};
 use crate::domain::catalogue::{Interval, Pack, Plan};
-use leptos::either::EitherOf4;
 use leptos::prelude::*;
-use std::cmp::Ordering;
 
 /// Month or year: links that work by themselves, and switch in place once the page is alive.
 #[component]
@@ -44,7 +44,7 @@ pub fn IntervalSwitch(
 #[component]
 pub fn PlanOffers(
     /// What there is.
-    shop: ShopView,
+    plans: PlansView,
     /// Month or year.
     #[prop(into)]
     interval: Signal<Interval>,
@@ -54,43 +54,61 @@ pub fn PlanOffers(
     #[prop(optional)]
     only_upgrades: bool,
 ) -> impl IntoView {
-    let upgrade = ServerAction::<UpgradePlan>::new();
-    let error = Signal::derive(move || upgrade.value().get().and_then(Result::err));
-    let mut plans = shop.catalogue.plans.clone();
-    plans.retain(|plan| !only_upgrades || shop.compare(&plan.id).is_gt());
+    let forms = Forms { upgrade: ServerAction::new(), take_back: ServerAction::new() };
+    let error = Signal::derive(move || {
+        let refused = forms.upgrade.value().get().and_then(Result::err);
+        refused.or_else(|| forms.take_back.value().get().and_then(Result::err))
+    });
+    let mut offered = plans.catalogue.plans.clone();
+    offered.retain(|plan| !only_upgrades || plans.compare(&plan.id).is_gt());
     view! {
         <FormError error />
         <ul class="plan-offers">
-            {plans
+            {offered
                 .into_iter()
-                .map(|plan| view! { <PlanOffer plan shop=shop.clone() interval upgrade return_to=return_to.clone() /> })
+                .map(|plan| view! { <PlanOffer plan plans=plans.clone() interval forms return_to=return_to.clone() /> })
                 .collect_view()}
         </ul>
     }
 }
 
+/// The forms that all offers share.
+#[derive(Clone, Copy)]
+struct Forms {
+    upgrade: ServerAction<UpgradePlan>,
+    take_back: ServerAction<TakeBackChange>,
+}
+
 #[component]
 fn PlanOffer(
     plan: Plan,
-    shop: ShopView,
+    plans: PlansView,
     interval: Signal<Interval>,
-    upgrade: ServerAction<UpgradePlan>,
+    forms: Forms,
     return_to: String,
 ) -> impl IntoView {
-    let is_current = shop.current_plan.as_ref() == Some(&plan.id);
+    let is_current = plans.current_plan.as_ref() == Some(&plan.id);
     let id = plan.id.to_string();
     let credits = if plan.credits_per_month.is_zero() {
-        format!("{} once, at sign-up", credit_count(shop.signup_credits))
+        format!("{} once, at sign-up", credit_count(plans.signup_credits))
     } else {
         format!("{} each month", credit_count(plan.credits_per_month))
+    };
+    let action = {
+        let plan = plan.clone();
+        move || {
+            let chosen = interval.get();
+            let standing = standing_of(&plans, &plan, chosen);
+            view! { <PlanAction plan=plan.clone() standing interval=chosen forms return_to=return_to.clone() /> }
+        }
     };
     view! {
         <li class="panel plan-offer" class:is-current=is_current data-plan=id>
             <h3>{plan.name.clone()} {is_current.then(|| view! { <span class="tag">"Your plan"</span> })}</h3>
             <p class="tagline">{plan.tagline.clone()}</p>
-            <PlanPrice plan=plan.clone() interval />
+            <PlanPrice plan interval />
             <p class="plan-credits">{credits}</p>
-            <PlanAction plan shop interval upgrade return_to />
+            <div class="plan-action">{action}</div>
         </li>
     }
 }
@@ -122,38 +140,57 @@ fn PlanPrice(plan: Plan, interval: Signal<Interval>) -> impl IntoView {
     }
 }
 
+/// What can be done about a plan: a form where one click is enough, a link to the preview where it is not.
 #[component]
-fn PlanAction(
-    plan: Plan,
-    shop: ShopView,
-    interval: Signal<Interval>,
-    upgrade: ServerAction<UpgradePlan>,
-    return_to: String,
-) -> impl IntoView {
-    let is_anonymous = shop.current_plan.is_none();
-    if is_anonymous {
-        let next = if plan.is_free() { "/dashboard" } else { "/plans" };
-        let href = encode_query("/signup", &[("next", next)]);
-        return EitherOf4::A(view! {
-            <a class="button" class:is-primary=!plan.is_free() href=href>{format!("Start with {}", plan.name)}</a>
-        });
-    }
-    match shop.compare(&plan.id) {
-        Ordering::Greater if !shop.for_sale => {
-            EitherOf4::C(view! { <p class="note">"Not for sale at the moment."</p> })
+fn PlanAction(plan: Plan, standing: Standing, interval: Interval, forms: Forms, return_to: String) -> impl IntoView {
+    let terms = [("plan", plan.id.as_str()), ("interval", interval.as_str()), ("return_to", return_to.as_str())];
+    let change = encode_query("/plans/change", &terms);
+    let link = |class: &'static str, words: String| view! { <a class=class href=change.clone()>{words}</a> }.into_any();
+    let note = |words: &'static str| view! { <p class="note">{words}</p> }.into_any();
+    match standing {
+        Standing::SignUp => {
+            let next = if plan.is_free() { "/dashboard" } else { "/plans" };
+            let href = encode_query("/signup", &[("next", next)]);
+            view! {
+                <a class="button" class:is-primary=!plan.is_free() href=href>{format!("Start with {}", plan.name)}</a>
+            }
+            .into_any()
         }
-        Ordering::Equal => EitherOf4::B(view! { <p class="note">"You have this plan."</p> }),
-        Ordering::Less => EitherOf4::C(view! { <p class="note">"Less than the plan you have."</p> }),
-        Ordering::Greater => EitherOf4::D(view! {
-            <ActionForm action=upgrade>
+        Standing::Start => view! {
+            <ActionForm action=forms.upgrade>
                 <input type="hidden" name="plan" value=plan.id.to_string() />
-                <input type="hidden" name="interval" value=move || interval.get().as_str() />
+                <input type="hidden" name="interval" value=interval.as_str() />
                 <input type="hidden" name="return_to" value=return_to />
-                <button type="submit" class="button is-primary" disabled=move || upgrade.pending().get()>
+                <button type="submit" class="button is-primary" disabled=move || forms.upgrade.pending().get()>
                     {format!("Upgrade to {}", plan.name)}
                 </button>
             </ActionForm>
-        }),
+        }
+        .into_any(),
+        Standing::Current => note("You have this plan."),
+        Standing::Lower => note("Less than the plan you have."),
+        Standing::NotForSale => note("Not for sale at the moment."),
+        Standing::PayFirst => view! {
+            <p class="note">"A payment is still due: " <a href="/billing">"see Billing"</a> " first."</p>
+        }
+        .into_any(),
+        Standing::Keep => view! {
+            <ActionForm action=forms.take_back>
+                <button type="submit" class="button is-primary" disabled=move || forms.take_back.pending().get()>
+                    {format!("Keep {}", plan.name)}
+                </button>
+            </ActionForm>
+        }
+        .into_any(),
+        Standing::Scheduled(at) => view! {
+            <p class="note"><span class="tag" data-kind="hold">"Scheduled"</span> " From " <Moment at day_only=true /> " on."</p>
+        }
+        .into_any(),
+        Standing::Upgrade => link("button is-primary", format!("Upgrade to {}", plan.name)),
+        Standing::ByTheYear => link("button is-primary", "Pay by the year".to_owned()),
+        Standing::ByTheMonth => link("button", "Pay by the month".to_owned()),
+        Standing::Downgrade => link("button", format!("Downgrade to {}", plan.name)),
+        Standing::Cancel => link("button", "Cancel your plan".to_owned()),
     }
 }
 

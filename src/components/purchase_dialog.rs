@@ -1,8 +1,8 @@
 //! The purchase modal. It is a page too: every trigger is a link to `/buy`, which the browser opens as a
 //! dialog once the page is alive.
 
-use crate::api::shop::load_shop;
-use crate::api::views::ShopView;
+use crate::api::billing::load_plans;
+use crate::api::views::PlansView;
 use crate::components::{IntervalSwitch, Loaded, PackOffers, PlanOffers, Viewer, encode_query};
 use crate::domain::catalogue::Interval;
 use leptos::html;
@@ -75,7 +75,7 @@ pub fn PurchaseDialog() -> impl IntoView {
                                     "×"
                                 </button>
                             </header>
-                            <PurchaseOptions return_to page="/buy" />
+                            <PurchaseOptions return_to page="/buy" interval=None />
                         }
                     })
             }}
@@ -90,25 +90,27 @@ pub fn PurchaseOptions(
     return_to: String,
     /// The page that links lead to.
     page: &'static str,
-    /// Month or year at first.
-    #[prop(optional)]
-    interval: Interval,
+    /// Month or year at first; as they pay now where absent.
+    #[prop(optional_no_strip)]
+    interval: Option<Interval>,
 ) -> impl IntoView {
-    let shop = Resource::new(|| (), |()| load_shop());
-    let chosen = RwSignal::new(interval);
+    let plans = Resource::new(|| (), |()| load_plans());
     view! {
         <Loaded
-            resource=shop
-            view=move |shop: ShopView| view! { <Options shop return_to=return_to.clone() page chosen /> }
+            resource=plans
+            view=move |plans: PlansView| {
+                let chosen = RwSignal::new(interval.unwrap_or_else(|| plans.paid_interval()));
+                view! { <Options plans return_to=return_to.clone() page chosen /> }
+            }
         />
     }
 }
 
 #[component]
-fn Options(shop: ShopView, return_to: String, page: &'static str, chosen: RwSignal<Interval>) -> impl IntoView {
-    let packs = shop.catalogue.packs.clone();
-    let (has_plans, is_demo) = (shop.next_plan().is_some(), shop.demo_payments);
-    let is_closed = !shop.for_sale;
+fn Options(plans: PlansView, return_to: String, page: &'static str, chosen: RwSignal<Interval>) -> impl IntoView {
+    let packs = plans.catalogue.packs.clone();
+    let (has_plans, is_demo) = (plans.next_plan().is_some(), plans.demo_payments);
+    let is_closed = !plans.for_sale;
     view! {
         <div class="purchase-options">
             {is_closed.then(|| view! { <p class="note">"Nothing is for sale here. Ask your administrator for credits."</p> })}
@@ -127,7 +129,7 @@ fn Options(shop: ShopView, return_to: String, page: &'static str, chosen: RwSign
                         <section>
                             <h3>"With a plan"</h3>
                             <IntervalSwitch interval=chosen page return_to=return_to.clone() />
-                            <PlanOffers shop interval=chosen return_to=return_to.clone() only_upgrades=true />
+                            <PlanOffers plans interval=chosen return_to=return_to.clone() only_upgrades=true />
                         </section>
                     }
                 })}

@@ -1,6 +1,7 @@
 //! Small pieces of text: times, amounts, icons.
 
 use crate::domain::Timestamp;
+use crate::domain::catalogue::Interval;
 use crate::domain::credits::group_digits;
 use leptos::prelude::*;
 
@@ -33,6 +34,27 @@ pub fn Icon(
 /// `+25`, `−5`.
 pub fn signed_amount(amount: i64) -> String {
     if amount > 0 { format!("+{}", group_digits(amount)) } else { group_digits(amount) }
+}
+
+/// How often a price is paid.
+pub const fn every(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Month => "a month",
+        Interval::Year => "a year",
+    }
+}
+
+/// A plan with how it is paid: `Basic, monthly`.
+pub fn terms_in_words(plan: &str, interval: Interval) -> String {
+    match interval {
+        Interval::Month => format!("{plan}, monthly"),
+        Interval::Year => format!("{plan}, yearly"),
+    }
+}
+
+/// Where a row of history stands on its page.
+pub fn history_row(seq: i64) -> String {
+    format!("/history?before={}#entry-{seq}", seq + 1)
 }
 
 /// Puts a path and its parameters together, escaped.

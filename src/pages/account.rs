@@ -2,10 +2,11 @@
 
 use super::query_at_start;
 use crate::api::admin::{AdjustCredits, load_account};
+use crate::api::billing::RefundPayment;
 use crate::api::error::Field;
 use crate::api::views::{AccountView, AuditLine};
 use crate::components::{
-    BalanceCard, FormError, HistoryTable, Loaded, Moment, TextField, Viewer, count_done, signed_amount,
+    BalanceCard, FormError, HistoryTable, Loaded, Moment, PersonPayments, TextField, Viewer, count_done, signed_amount,
 };
 use crate::domain::{CreditDelta, Credits};
 use leptos::prelude::*;
@@ -17,10 +18,11 @@ use leptos_router::hooks::use_params_map;
 pub fn AccountPage() -> impl IntoView {
     let params = use_params_map();
     let adjust = ServerAction::<AdjustCredits>::new();
-    let done = count_done(adjust.value().into());
+    let refund = ServerAction::<RefundPayment>::new();
+    let (adjusted, refunded) = (count_done(adjust.value().into()), count_done(refund.value().into()));
     let account = Resource::new(
-        move || (params.read().get("user").unwrap_or_default(), done.get()),
-        |(user, _)| load_account(user),
+        move || (params.read().get("user").unwrap_or_default(), adjusted.get(), refunded.get()),
+        |(user, ..)| load_account(user),
     );
     Viewer::expect().refresh_after(adjust.value().into());
     view! {
@@ -29,13 +31,17 @@ pub fn AccountPage() -> impl IntoView {
             <p>
                 <a href="/admin">"All people"</a>
             </p>
-            <Loaded resource=account view=move |account: AccountView| view! { <Account account adjust /> } />
+            <Loaded resource=account view=move |account: AccountView| view! { <Account account adjust refund /> } />
         </div>
     }
 }
 
 #[component]
-fn Account(account: AccountView, adjust: ServerAction<AdjustCredits>) -> impl IntoView {
+fn Account(
+    account: AccountView,
+    adjust: ServerAction<AdjustCredits>,
+    refund: ServerAction<RefundPayment>,
+) -> impl IntoView {
     let AccountView { person, balance, history, audit, form_key } = account;
     let available = balance.available;
     let user = person.public_id.to_string();
@@ -49,11 +55,12 @@ fn Account(account: AccountView, adjust: ServerAction<AdjustCredits>) -> impl In
         </header>
         <div class="overview">
             <BalanceCard balance />
-            <Adjust user form_key available adjust />
+            <Adjust user=user.clone() form_key available adjust />
         </div>
+        <PersonPayments person=user refund />
         <section>
             <h2>"Latest movements"</h2>
-            <HistoryTable lines=history.lines />
+            <HistoryTable lines=history.lines paid=history.paid payments_page="" />
         </section>
         <Audit audit />
     }
@@ -61,7 +68,9 @@ fn Account(account: AccountView, adjust: ServerAction<AdjustCredits>) -> impl In
 
 #[component]
 fn Adjust(user: String, form_key: String, available: Credits, adjust: ServerAction<AdjustCredits>) -> impl IntoView {
-    let amount = RwSignal::new(query_at_start("amount"));
+    // What was typed for a refund stands under the same names.
+    let typed = |name: &str| if query_at_start("payment").is_empty() { query_at_start(name) } else { String::new() };
+    let amount = RwSignal::new(typed("amount"));
     let error = Signal::derive(move || adjust.value().get().and_then(Result::err));
     let was_adjusted = move || matches!(adjust.value().get(), Some(Ok(_))) || query_at_start("adjusted") == "yes";
     // Without JavaScript the preview is a page of its own; a script would make the text of <noscript> plain.
@@ -94,7 +103,7 @@ fn Adjust(user: String, form_key: String, available: Credits, adjust: ServerActi
                     name="reason"
                     label="Reason"
                     hint="Required. The person sees it in their history."
-                    value=query_at_start("reason")
+                    value=typed("reason")
                     field=Field::Reason
                     error
                 />

@@ -10,7 +10,7 @@ use leptos_meta::Title;
 #[component]
 pub fn BuyPage() -> impl IntoView {
     let return_to = query_at_start("return_to");
-    let interval = Interval::parse(&query_at_start("interval")).unwrap_or_default();
+    let interval = Interval::parse(&query_at_start("interval"));
     view! {
         <Title text="Add credits" />
         <section class="page buy">

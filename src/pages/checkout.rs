@@ -1,10 +1,8 @@
 //! `/checkout/:order`: the demo's payment page. It says that it is one.
 
-use crate::api::shop::{ApprovePayment, DeclinePayment, load_order};
+use crate::api::shop::{AbandonPayment, ApprovePayment, DeclinePayment, load_order};
 use crate::api::views::{OrderStatusView, OrderView};
-use crate::components::{FormError, Loaded, credit_count};
-use crate::domain::catalogue::Interval;
-use leptos::either::Either;
+use crate::components::{FormError, Loaded, credit_count, every, terms_in_words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Redirect;
@@ -21,14 +19,9 @@ pub fn CheckoutPage() -> impl IntoView {
             <Loaded
                 resource=order
                 view=|order: OrderView| match order.status {
-                    OrderStatusView::Paid => {
-                        Either::Left(view! { <Redirect path=format!("/orders/{}", order.id) /> })
-                    }
-                    OrderStatusView::Pending
-                    | OrderStatusView::Processing
-                    | OrderStatusView::Declined
-                    | OrderStatusView::Abandoned => {
-                        Either::Right(view! { <Checkout order /> })
+                    OrderStatusView::Pending | OrderStatusView::Declined => view! { <Checkout order /> }.into_any(),
+                    OrderStatusView::Paid | OrderStatusView::Processing | OrderStatusView::Abandoned => {
+                        view! { <Redirect path=format!("/orders/{}", order.id) /> }.into_any()
                     }
                 }
             />
@@ -38,14 +31,18 @@ pub fn CheckoutPage() -> impl IntoView {
 
 #[component]
 fn Checkout(order: OrderView) -> impl IntoView {
-    let (approve, decline) = (ServerAction::<ApprovePayment>::new(), ServerAction::<DeclinePayment>::new());
+    let approve = ServerAction::<ApprovePayment>::new();
+    let decline = ServerAction::<DeclinePayment>::new();
+    let abandon = ServerAction::<AbandonPayment>::new();
     let error = Signal::derive(move || {
-        let approved = approve.value().get().and_then(Result::err);
-        approved.or_else(|| decline.value().get().and_then(Result::err))
+        let failed = approve.value().get().and_then(Result::err);
+        let failed = failed.or_else(|| decline.value().get().and_then(Result::err));
+        failed.or_else(|| abandon.value().get().and_then(Result::err))
     });
-    let is_busy = move || approve.pending().get() || decline.pending().get();
-    let (id, declined_id) = (order.id.to_string(), order.id.to_string());
-    let back = order.return_to.clone().unwrap_or_else(|| "/plans".to_owned());
+    let is_busy = move || approve.pending().get() || decline.pending().get() || abandon.pending().get();
+    let id = StoredValue::new(order.id.to_string());
+    let hidden = move || view! { <input type="hidden" name="order" value=id.get_value() /> };
+    let was_declined = order.status == OrderStatusView::Declined;
     view! {
         <p class="demo-banner" role="note">
             <strong>"This is a demonstration."</strong>
@@ -54,21 +51,34 @@ fn Checkout(order: OrderView) -> impl IntoView {
         <h1>"Checkout"</h1>
         <div class="panel receipt">
             <OrderLines order=order.clone() />
+            {was_declined.then(|| view! { <p class="form-error">"The last try was declined. Nothing was charged."</p> })}
             <FormError error />
             <div class="receipt-actions">
                 <ActionForm action=approve>
-                    <input type="hidden" name="order" value=id />
+                    {hidden()}
                     <button type="submit" class="button is-primary is-wide" disabled=is_busy>
                         {format!("Pay {}", order.amount.in_dollars())}
                     </button>
                 </ActionForm>
+                <ActionForm action=approve>
+                    {hidden()}
+                    <input type="hidden" name="late" value="true" />
+                    <button type="submit" class="button is-wide" disabled=is_busy>
+                        "Pay, and let the news of it come late"
+                    </button>
+                </ActionForm>
                 <ActionForm action=decline>
-                    <input type="hidden" name="order" value=declined_id />
+                    {hidden()}
                     <button type="submit" class="button is-wide" disabled=is_busy>
                         "Let the payment be declined"
                     </button>
                 </ActionForm>
-                <a href=back>"Go back without paying"</a>
+                <ActionForm action=abandon>
+                    {hidden()}
+                    <button type="submit" class="link-button" disabled=is_busy>
+                        "Go back without paying"
+                    </button>
+                </ActionForm>
             </div>
         </div>
     }
@@ -76,14 +86,13 @@ fn Checkout(order: OrderView) -> impl IntoView {
 
 #[component]
 fn OrderLines(order: OrderView) -> impl IntoView {
-    let (what, every) = match order.interval {
-        Some(Interval::Month) => (format!("{} plan, monthly", order.title), " a month"),
-        Some(Interval::Year) => (format!("{} plan, yearly", order.title), " a year"),
-        None => (order.title.clone(), ""),
-    };
-    let credits = match order.interval {
-        Some(_) => format!("{} now, and each month", credit_count(order.credits)),
-        None => format!("{} now, for good", credit_count(order.credits)),
+    let (what, credits, how_often) = match order.interval {
+        Some(interval) => (
+            terms_in_words(&format!("{} plan", order.title), interval),
+            format!("{} now, and each month", credit_count(order.credits)),
+            every(interval),
+        ),
+        None => (order.title.clone(), format!("{} now, for good", credit_count(order.credits)), ""),
     };
     view! {
         <dl class="facts">
@@ -97,7 +106,7 @@ fn OrderLines(order: OrderView) -> impl IntoView {
             </div>
             <div class="is-total">
                 <dt>"Due now"</dt>
-                <dd>{order.amount.in_dollars()} <small>{every}</small></dd>
+                <dd>{order.amount.in_dollars()} " " <small>{how_often}</small></dd>
             </div>
         </dl>
     }

@@ -29,7 +29,7 @@ pub fn DashboardPage() -> impl IntoView {
                     resource=history
                     view=|mut history: HistoryView| {
                         history.lines.truncate(SHOWN_LINES);
-                        view! { <HistoryTable lines=history.lines /> }
+                        view! { <HistoryTable lines=history.lines paid=history.paid /> }
                     }
                 />
             </section>

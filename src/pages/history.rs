@@ -76,7 +76,7 @@ fn Lines(history: HistoryView, only: String, is_first: bool) -> impl IntoView {
                     <p class="empty">"No such movements yet. " <a href="/studio">"Make something"</a> " and it shows up here."</p>
                 }
             })}
-        {(!is_empty).then(|| view! { <HistoryTable lines=history.lines /> })}
+        {(!is_empty).then(|| view! { <HistoryTable lines=history.lines paid=history.paid /> })}
         {(!is_first || older.is_some())
             .then(|| {
                 view! {

@@ -47,10 +47,9 @@ pub fn KeysPage() -> impl IntoView {
                 }
             />
             // Made anew, and so empty again, after each key.
-            {move || {
-                made.track();
-                view! { <NewKey make /> }
-            }}
+            <For each=move || [made.get()] key=|count| *count let:_count>
+                <NewKey make />
+            </For>
             <p class="note">
                 "What programs can do is described in "
                 <a href="/api/docs" rel="external">"the interface's own pages"</a>

@@ -1,10 +1,9 @@
 //! `/`: what this is, what it costs, and the way in.
 
-use crate::api::shop::load_shop;
-use crate::api::views::ShopView;
+use crate::api::billing::load_plans;
+use crate::api::views::PlansView;
 use crate::components::{CostTable, IntervalSwitch, Loaded, PlanOffers, Viewer, credit_count, signed_amount};
 use crate::domain::Credits;
-use crate::domain::catalogue::Interval;
 use crate::domain::credits::group_digits;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -12,7 +11,7 @@ use leptos_meta::Title;
 /// The start page.
 #[component]
 pub fn LandingPage() -> impl IntoView {
-    let shop = Resource::new(|| (), |()| load_shop());
+    let plans = Resource::new(|| (), |()| load_plans());
     view! {
         <Title text="Credits that add up" />
         <div class="page landing">
@@ -33,7 +32,7 @@ pub fn LandingPage() -> impl IntoView {
                     </li>
                 </ol>
             </section>
-            <Loaded resource=shop view=|shop: ShopView| view! { <Offers shop /> } />
+            <Loaded resource=plans view=|plans: PlansView| view! { <Offers plans /> } />
         </div>
     }
 }
@@ -112,15 +111,15 @@ fn SampleLedger(signup_credits: Credits) -> impl IntoView {
 }
 
 #[component]
-fn Offers(shop: ShopView) -> impl IntoView {
-    let interval = RwSignal::new(Interval::Month);
-    let rates = shop.catalogue.rates.clone();
+fn Offers(plans: PlansView) -> impl IntoView {
+    let interval = RwSignal::new(plans.paid_interval());
+    let rates = plans.catalogue.rates.clone();
     view! {
         <section class="costs" id="costs">
             <h2>"What things cost"</h2>
             <CostTable rates />
         </section>
-        {(!shop.catalogue.plans.is_empty())
+        {(!plans.catalogue.plans.is_empty())
             .then(|| {
                 view! {
                     <section class="plans-section" id="plans">
@@ -128,7 +127,7 @@ fn Offers(shop: ShopView) -> impl IntoView {
                             <h2>"Plans"</h2>
                             <IntervalSwitch interval page="/plans" return_to="".to_owned() />
                         </header>
-                        <PlanOffers shop interval return_to="".to_owned() />
+                        <PlanOffers plans interval return_to="".to_owned() />
                     </section>
                 }
             })}

@@ -2,9 +2,12 @@
 
 mod account;
 mod admin;
+mod billing;
 mod buy;
+mod change;
 mod checkout;
 mod dashboard;
+mod dead_events;
 mod history;
 mod keys;
 mod landing;
@@ -18,9 +21,12 @@ mod studio;
 
 pub use account::AccountPage;
 pub use admin::AdminPage;
+pub use billing::BillingPage;
 pub use buy::BuyPage;
+pub use change::ChangePage;
 pub use checkout::CheckoutPage;
 pub use dashboard::DashboardPage;
+pub use dead_events::DeadEventsPage;
 pub use history::HistoryPage;
 pub use keys::KeysPage;
 pub use landing::LandingPage;

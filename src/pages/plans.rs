@@ -1,8 +1,8 @@
 //! `/plans`: plans by month or year, packs, and what things cost.
 
 use super::query_at_start;
-use crate::api::shop::load_shop;
-use crate::api::views::ShopView;
+use crate::api::billing::load_plans;
+use crate::api::views::PlansView;
 use crate::components::{CostTable, IntervalSwitch, Loaded, PackOffers, PlanOffers};
 use crate::domain::catalogue::Interval;
 use leptos::prelude::*;
@@ -11,23 +11,24 @@ use leptos_meta::Title;
 /// Everything that can be bought.
 #[component]
 pub fn PlansPage() -> impl IntoView {
-    let shop = Resource::new(|| (), |()| load_shop());
+    let plans = Resource::new(|| (), |()| load_plans());
     view! {
         <Title text="Plans" />
         <div class="page plans">
-            <Loaded resource=shop view=|shop: ShopView| view! { <Offers shop /> } />
+            <Loaded resource=plans view=|plans: PlansView| view! { <Offers plans /> } />
         </div>
     }
 }
 
 #[component]
-fn Offers(shop: ShopView) -> impl IntoView {
-    let interval = RwSignal::new(Interval::parse(&query_at_start("interval")).unwrap_or_default());
+fn Offers(plans: PlansView) -> impl IntoView {
+    let interval = Interval::parse(&query_at_start("interval")).unwrap_or_else(|| plans.paid_interval());
+    let interval = RwSignal::new(interval);
     let return_to = query_at_start("return_to");
-    let (packs, rates) = (shop.catalogue.packs.clone(), shop.catalogue.rates.clone());
-    let is_closed = !shop.for_sale;
-    let has_plans = !shop.catalogue.plans.is_empty();
-    let sells_plans = shop.catalogue.plans.iter().any(|plan| !plan.is_free());
+    let (packs, rates) = (plans.catalogue.packs.clone(), plans.catalogue.rates.clone());
+    let is_closed = !plans.for_sale;
+    let has_plans = !plans.catalogue.plans.is_empty();
+    let sells_plans = plans.sells_plans();
     let heading = match (sells_plans, packs.is_empty()) {
         (true, true) => "Plans",
         (true, false) => "Plans and packs",
@@ -43,7 +44,7 @@ fn Offers(shop: ShopView) -> impl IntoView {
             .then(|| {
                 view! {
                     <h2 class="visually-hidden">"Plans"</h2>
-                    <PlanOffers shop interval return_to=return_to.clone() />
+                    <PlanOffers plans interval return_to=return_to.clone() />
                     <p class="note">
                         "Credits of a plan come every month, on a yearly plan too, and last until the next ones come. An upgrade starts a new month now; what is left of the old one stays until its end."
                     </p>

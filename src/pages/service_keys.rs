@@ -47,10 +47,9 @@ pub fn ServiceKeysPage() -> impl IntoView {
                             }
                         />
                         // Made anew, and so empty again, after each key.
-                        {move || {
-                            made.track();
-                            view! { <NewServiceKey make /> }
-                        }}
+                        <For each=move || [made.get()] key=|count| *count let:_count>
+                            <NewServiceKey make />
+                        </For>
                     }
                 }
             />

@@ -1,7 +1,7 @@
 //! What the pages about plans, payments and orders get to see.
 
 use crate::domain::billing::{DisputeStatus, PaymentKind, PaymentRef, Preview, SubscriptionStatus, Terms};
-use crate::domain::catalogue::{Catalogue, Interval};
+use crate::domain::catalogue::{Catalogue, Interval, Plan};
 use crate::domain::{Cents, Credits, OrderId, PlanId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,29 @@ pub struct PlansView {
     pub for_sale: bool,
     /// Whether payments are the demo's.
     pub demo_payments: bool,
+}
+
+impl PlansView {
+    /// Where a plan stands to the current one: below, the same or above.
+    pub fn compare(&self, plan: &PlanId) -> std::cmp::Ordering {
+        let current = self.current_plan.as_ref().map_or(0, |id| self.catalogue.rank(id));
+        self.catalogue.rank(plan).cmp(&current)
+    }
+
+    /// The plan above the current one.
+    pub fn next_plan(&self) -> Option<&Plan> {
+        self.catalogue.next_plan(self.current_plan.as_ref())
+    }
+
+    /// How often they pay now; by the month where they pay for no plan.
+    pub fn paid_interval(&self) -> Interval {
+        self.subscription.as_ref().map(|subscription| subscription.terms.interval).unwrap_or_default()
+    }
+
+    /// Whether any plan costs something.
+    pub fn sells_plans(&self) -> bool {
+        self.catalogue.plans.iter().any(|plan| !plan.is_free())
+    }
 }
 
 /// A subscription that is not over.
@@ -72,6 +95,8 @@ pub struct ChangePreviewView {
 pub struct BillingPageView {
     /// The plan: the free one where there is no subscription.
     pub plan_name: Option<String>,
+    /// The free plan's name, which stands for a cancellation.
+    pub free_plan: Option<PlanId>,
     /// The subscription, where there is one that is not over.
     pub subscription: Option<SubscriptionView>,
     /// Payments, newest first, at most a hundred.

@@ -11,9 +11,8 @@ pub use keys::{KeyLine, KeyState, KeysView, MadeKeyView};
 
 use crate::api::studio_features::StudioFeature;
 use crate::domain::account::{Balance, Hold};
-use crate::domain::catalogue::{Catalogue, Plan};
 use crate::domain::rates::Rate;
-use crate::domain::{Credits, Draw, PlanId, Timestamp, Transaction, UserId};
+use crate::domain::{Credits, Draw, Timestamp, Transaction, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs: the site, the time, and who is looking.
@@ -50,34 +49,6 @@ pub struct UserView {
     pub plan_name: Option<String>,
     /// Where their account stands.
     pub balance: Balance,
-}
-
-/// What there is to buy and to spend on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShopView {
-    /// Plans, packs and rates.
-    pub catalogue: Catalogue,
-    /// Credits for a new account.
-    pub signup_credits: Credits,
-    /// The plan of whoever is signed in; the free one where they bought none.
-    pub current_plan: Option<PlanId>,
-    /// Whether anything can be bought.
-    pub for_sale: bool,
-    /// Whether payments are the demo's.
-    pub demo_payments: bool,
-}
-
-impl ShopView {
-    /// Where a plan stands to the current one: below, the same or above.
-    pub fn compare(&self, plan: &PlanId) -> std::cmp::Ordering {
-        let current = self.current_plan.as_ref().map_or(0, |id| self.catalogue.rank(id));
-        self.catalogue.rank(plan).cmp(&current)
-    }
-
-    /// The plan above the current one.
-    pub fn next_plan(&self) -> Option<&Plan> {
-        self.catalogue.next_plan(self.current_plan.as_ref())
-    }
 }
 
 /// Something that was made in the studio.
@@ -166,6 +137,8 @@ pub enum HistoryLine {
 pub struct HistoryView {
     /// The newest first.
     pub lines: Vec<HistoryLine>,
+    /// The numbers of those lines that belong to a payment.
+    pub paid: Vec<i64>,
     /// The number below which the next page begins, where there is one.
     pub next_before: Option<i64>,
 }

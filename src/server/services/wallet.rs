@@ -3,10 +3,12 @@
 use super::{ServiceError, ServiceResult, Services};
 use crate::api::views::{HistoryLine, HistoryView};
 use crate::domain::account::{Account, Balance};
+use crate::domain::journal::Cause;
 use crate::domain::operation::{Memo, Operation};
 use crate::domain::{AccountId, Seq};
 use crate::server::ledger::{LedgerError, Submission};
 use crate::server::store::{BalanceChange, HistoryEntry, HistoryFilter, HistoryQuery, OwnedMovement};
+use std::collections::BTreeSet;
 use tokio::sync::broadcast;
 
 /// Accounts that are brought up to date, and sessions that are forgotten, at a time.
@@ -115,7 +117,20 @@ impl Services {
         let has_more = entries.len() > PAGE_LINES as usize;
         entries.truncate(PAGE_LINES as usize);
         let next_before = entries.last().filter(|_| has_more).map(|entry| entry.seq().0);
-        Ok(HistoryView { lines: entries.into_iter().map(line).collect(), next_before })
+        let paid = match entries.iter().any(may_be_paid) {
+            true => self.read_paid_rows(account).await?,
+            false => BTreeSet::new(),
+        };
+        let paid = entries.iter().map(HistoryEntry::seq).filter(|seq| paid.contains(seq)).map(|seq| seq.0).collect();
+        Ok(HistoryView { lines: entries.into_iter().map(line).collect(), paid, next_before })
+    }
+}
+
+/// Whether it is of a kind that payments make.
+fn may_be_paid(entry: &HistoryEntry) -> bool {
+    match entry {
+        HistoryEntry::Transaction(row) => matches!(row.cause, Cause::Grant | Cause::Clawback),
+        HistoryEntry::Hold { .. } => false,
     }
 }
 

@@ -9,8 +9,9 @@ use crate::domain::account::Balance;
 use crate::domain::billing::{AccountBooks, Payment, PaymentKind, Subscription};
 use crate::domain::catalogue::Interval;
 use crate::domain::credits::credit_count;
-use crate::domain::AccountId;
+use crate::domain::{AccountId, Cents, Seq};
 use crate::server::store::{OrderStatus, PaymentMovement};
+use std::collections::BTreeSet;
 
 /// Payments on the page.
 const SHOWN: usize = 100;
@@ -93,6 +94,7 @@ impl Services {
         };
         let has_portal = self.0.cashier.demo.is_none() && !books.payments.is_empty();
         Ok(BillingPageView {
+            free_plan: self.catalogue().free_plan().map(|plan| plan.id.clone()),
             plan_name: self.plan_name(books.current().map(|current| &current.terms.plan)),
             subscription,
             payments: books.payments.iter().take(SHOWN).map(|known| self.payment_line(known, &movements)).collect(),
@@ -101,6 +103,20 @@ impl Services {
             has_portal,
             demo_payments: self.has_demo_payments(),
         })
+    }
+
+    /// The rows of an account's history that belong to a payment.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn read_paid_rows(&self, account: AccountId) -> ServiceResult<BTreeSet<Seq>> {
+        let books = self.0.store.read_account_books(account).await?;
+        if books.payments.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let movements = self.0.store.list_payment_movements(account).await?;
+        let is_paid = |movement: &&PaymentMovement| books.payments.iter().any(|payment| is_of(movement, payment));
+        Ok(movements.iter().filter(is_paid).map(|movement| movement.seq).collect())
     }
 
     async fn open_orders(&self, account: AccountId) -> ServiceResult<Vec<OrderView>> {
@@ -117,10 +133,6 @@ impl Services {
     }
 
     fn payment_line(&self, payment: &Payment, movements: &[PaymentMovement]) -> PaymentLine {
-        let prefix = format!("{}:", payment.reference);
-        let is_of = |movement: &&PaymentMovement| {
-            movement.reference == payment.reference.as_str() || movement.reference.starts_with(&prefix)
-        };
         let row = |movement: &PaymentMovement| PaymentRow {
             seq: movement.seq.0,
             amount: movement.amount,
@@ -144,7 +156,13 @@ impl Services {
             dispute: payment.dispute,
             surplus: payment.surplus,
             paid_at: payment.paid_at,
-            rows: movements.iter().filter(is_of).map(row).collect(),
+            rows: movements.iter().filter(|movement| is_of(movement, payment)).map(row).collect(),
         }
     }
+}
+
+/// A month of a plan is granted under the payment's name with the month after a colon.
+fn is_of(movement: &PaymentMovement, payment: &Payment) -> bool {
+    let rest = movement.reference.strip_prefix(payment.reference.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
