@@ -15,7 +15,8 @@ pub async fn reconcile(services: &Services, json: bool) -> Result<(), CommandErr
         println!(
             "{}",
             json!({
-                "ok": ok, "accounts": books.accounts, "balance": balance, "totals": totals, "flaws": books.flaws,
+                "ok": ok, "accounts": books.accounts, "rows": books.rows, "balance": balance, "totals": totals,
+                "flaws": books.flaws,
             })
         );
     } else {
@@ -33,7 +34,8 @@ fn print_for_people(books: &Books) {
         println!("{flaw}");
     }
     let verdict = if books.balance_out() { "Everything fits." } else { "Not everything fits." };
-    println!("{verdict} Accounts: {}.", group_digits(books.accounts));
+    let (accounts, rows) = (group_digits(books.accounts), group_digits(books.rows));
+    println!("{verdict} Accounts: {accounts}. Rows of history: {rows}.");
     println!("{}", equation(&books.totals));
     println!("{} owed", group_digits(books.totals.debt));
 }

@@ -539,6 +539,8 @@ pub struct NewApiKey {
 pub struct Books {
     /// How many accounts were checked.
     pub accounts: i64,
+    /// How many rows of history. It never falls: whoever puts everything back to an earlier state shows in it.
+    pub rows: i64,
     /// All accounts together.
     pub totals: Totals,
     /// One sentence for each thing that does not fit.

@@ -154,7 +154,7 @@ pub(super) async fn check(snapshot: &mut Transaction, key: &ChainKey) -> StoreRe
             books.flaws.push(row.text("flaw")?.to_owned());
         }
     }
-    books.flaws.extend(chain::check(snapshot, key).await?);
+    books.rows = chain::check(snapshot, key, &mut books.flaws).await?;
     Ok(books)
 }
 
@@ -170,5 +170,5 @@ async fn read_totals(snapshot: &mut Transaction) -> StoreResult<Books> {
         taken_back: row.integer("taken_back")?,
         debt: row.integer("debt")?,
     };
-    Ok(Books { accounts: row.integer("accounts")?, totals, flaws: Vec::new() })
+    Ok(Books { accounts: row.integer("accounts")?, totals, ..Books::default() })
 }

@@ -93,9 +93,9 @@ impl SqlStore {
     }
 }
 
-/// One sentence for each account and row that is not as it was written.
-pub(super) async fn check(snapshot: &mut Transaction, key: &ChainKey) -> StoreResult<Vec<String>> {
-    let mut flaws = Vec::new();
+/// Adds one sentence for each account and row that is not as it was written; gives the number of rows.
+pub(super) async fn check(snapshot: &mut Transaction, key: &ChainKey, flaws: &mut Vec<String>) -> StoreResult<i64> {
+    let mut row_count = 0;
     let mut history = Rows::default();
     let mut above = AccountId(i64::MIN);
     loop {
@@ -104,17 +104,18 @@ pub(super) async fn check(snapshot: &mut Transaction, key: &ChainKey) -> StoreRe
         above = rows::account_id(last)?;
         for head in &heads {
             let account = rows::account_id(head)?;
-            name_strays(snapshot, &mut history, Some(account), &mut flaws).await?;
+            name_strays(snapshot, &mut history, Some(account), flaws).await?;
             let mut chain = Chain::new(key, account, Start::read(head)?);
             while let Some(row) = history.next_of(snapshot, account).await? {
                 chain.compare(&row)?;
             }
             chain.end(head)?;
+            row_count += chain.at.rows;
             flaws.append(&mut chain.flaws);
         }
     }
-    name_strays(snapshot, &mut history, None, &mut flaws).await?;
-    Ok(flaws)
+    name_strays(snapshot, &mut history, None, flaws).await?;
+    Ok(row_count)
 }
 
 /// Names rows whose account is not there, before the next one that is.
