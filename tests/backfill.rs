@@ -173,7 +173,8 @@ on_both_databases! {
         child.wait().unwrap();
         let before = raised().await;
         let report = site.json(&backfill[..backfill.len() - 1]);
-        assert_eq!(report["raised"], ACCOUNTS - before, "{report}");
+        // PostgreSQL may finish what was under way after its caller is gone, so that there is less left to do.
+        assert!(report["raised"].as_u64().is_some_and(|raised| raised <= (ACCOUNTS - before) as u64), "{report}");
         let found = adjustments(&site);
         assert_eq!(found.len(), ACCOUNTS);
         assert!(found.values().all(|amounts| amounts == &[4_940]), "somebody got it twice, or not at all");
