@@ -61,7 +61,7 @@ fuzz_as() { # who, further arguments
     # The stream of events never ends, so it is no request that could be waited for; tests/rest.rs reads it.
     # It leaves files where it runs.
     if ! (cd "$data" && "$SCHEMATHESIS" --config-file "$root/scripts/fuzz.toml" run "http://127.0.0.1:$port/api/openapi.json" \
-        --max-examples "$each" --seed "$SEED" --exclude-path-regex '/events$' \
+        --request-timeout 120 --max-examples "$each" --seed "$SEED" --exclude-path-regex '/events$' \
         "$@" > "$data/$who.out" 2>&1); then
         cat "$data/$who.out"
         failed=yes
