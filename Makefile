@@ -29,8 +29,7 @@ test: ## everything: format, lints, Rust tests, end-to-end, fuzzing
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory check unit end2end fuzz
 
-test-long: ## what takes longer than half an hour: 500 kills on each database, 10,000 fuzzed requests
-test-long: ## what takes longer: 500 kills, 200 histories, 512 sequences of 512 on each database
+test-long: ## what takes longer: 500 kills, 200 histories, 512 sequences of 512 on each database, 10,000 fuzzed requests
 	@scripts/setup.sh test
 	TEST_HISTORIES=200 $(TOOLS) cargo test --locked --features ssr --test linearizable
 	TEST_SEQUENCES=512 $(TOOLS) cargo test --locked --features ssr --test sequences

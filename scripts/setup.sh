@@ -279,6 +279,7 @@ NEED="${1:-build}"
 started=$SECONDS
 BROWSER=""
 SCHEMATHESIS=""
+LOCALSTRIPE_PYTHON=""
 say "looking for what building needs (seconds where it is there; some minutes on a bare machine)"
 setup_compiler
 setup_rust

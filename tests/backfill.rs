@@ -133,7 +133,7 @@ async fn many_accounts(engine: Engine, count: usize) -> (TestLedger, Installatio
         target: Target::NewUser(Box::new(new_user(&format!("{number}@example.com")))),
         steps: vec![step(grant(Source::Signup, 60))],
         key: None,
-        order: None,
+        booking: None,
         audit: None,
     };
     for answer in all_at_once(&[&test.ledger], count, newcomer).await {

@@ -157,7 +157,8 @@ async fn the_document_and_its_page_load_nothing_from_elsewhere() {
 
 /// The address of an operation, with names that are of nobody.
 fn url_of(path: &str) -> String {
-    path.replace("{account}", "nobody").replace("{id}", "h1").replace(['{', '}', '*'], "")
+    let known = path.replace("{account}", "nobody").replace("{id}", "h1").replace("{provider}", "demo");
+    known.replace(['{', '}', '*'], "")
 }
 
 /// The rule of each operation comes from the description itself: what is open is open to everyone; paths of named

@@ -2,9 +2,9 @@
 //! and closed to who may not.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
 #[path = "rest/billing.rs"]
 mod billing;
+mod common;
 #[path = "rest/input.rs"]
 mod input;
 #[path = "rest/script.rs"]

@@ -13,6 +13,8 @@ mod common;
 mod localstripe;
 #[path = "stripe/official.rs"]
 mod official;
+#[path = "stripe/orders.rs"]
+mod orders;
 #[path = "stripe/provider.rs"]
 mod provider;
 #[path = "billing/purchases.rs"]

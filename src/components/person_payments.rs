@@ -1,9 +1,9 @@
 //! Someone's payments, as an administrator sees them: with a way to give money back.
 
-use crate::api::billing::{RefundPayment, load_person_payments};
+use crate::api::billing::RefundPayment;
 use crate::api::error::{ApiError, Field};
 use crate::api::views::{PaymentLine, PersonPaymentsView};
-use crate::components::{FormError, Loaded, PaymentTable, SubscriptionCard, TextField};
+use crate::components::{FormError, PaymentTable, SubscriptionCard, TextField};
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -11,22 +11,11 @@ use leptos_router::hooks::use_query_map;
 /// A person's subscription and payments.
 #[component]
 pub fn PersonPayments(
-    /// Whose.
-    person: String,
+    /// What there is.
+    view: PersonPaymentsView,
     /// The form that gives money back.
     refund: ServerAction<RefundPayment>,
 ) -> impl IntoView {
-    let payments = Resource::new(move || person.clone(), load_person_payments);
-    view! {
-        <section class="person-payments">
-            <h2>"Payments"</h2>
-            <Loaded resource=payments view=move |view: PersonPaymentsView| view! { <Payments view refund /> } />
-        </section>
-    }
-}
-
-#[component]
-fn Payments(view: PersonPaymentsView, refund: ServerAction<RefundPayment>) -> impl IntoView {
     let PersonPaymentsView { person, subscription, payments, form_key } = view;
     let person = person.to_string();
     let error = Signal::derive(move || refund.value().get().and_then(Result::err));
@@ -38,21 +27,24 @@ fn Payments(view: PersonPaymentsView, refund: ServerAction<RefundPayment>) -> im
     let came_back = use_query_map().read_untracked().get("refunded").is_some();
     let was_refunded = move || refund.value().get().map_or(came_back, |done| done.is_ok());
     view! {
-        {subscription.map(|subscription| view! { <SubscriptionCard subscription /> })}
-        <FormError error />
-        <Show when=was_refunded>
-            <p class="toast" role="status">"Done. The money goes back, and its credits are taken back."</p>
-        </Show>
-        {if payments.is_empty() {
-            Either::Left(view! { <p class="empty">"Nothing was paid."</p> })
-        } else {
-            let action = move |payment: &PaymentLine| {
-                let is_left = payment.refunded < payment.amount;
-                let (person, form_key, payment) = (person.clone(), form_key.clone(), payment.clone());
-                is_left.then(|| view! { <Refund person form_key payment refund error sent /> })
-            };
-            Either::Right(view! { <PaymentTable payments row_path=row_on_page action /> })
-        }}
+        <section class="person-payments">
+            <h2>"Payments"</h2>
+            {subscription.map(|subscription| view! { <SubscriptionCard subscription /> })}
+            <FormError error />
+            <Show when=was_refunded>
+                <p class="toast" role="status">"Done. The money goes back, and its credits are taken back."</p>
+            </Show>
+            {if payments.is_empty() {
+                Either::Left(view! { <p class="empty">"Nothing was paid."</p> })
+            } else {
+                let action = move |payment: &PaymentLine| {
+                    let is_left = payment.refunded < payment.amount;
+                    let (person, form_key, payment) = (person.clone(), form_key.clone(), payment.clone());
+                    is_left.then(|| view! { <Refund person form_key payment refund error sent /> })
+                };
+                Either::Right(view! { <PaymentTable payments row_path=row_on_page action /> })
+            }}
+        </section>
     }
 }
 

@@ -78,6 +78,7 @@ mod tests {
             credits_per_month: Credits::of(credits),
             month_cents: Cents::try_from(cents).unwrap(),
             year_cents: Cents::try_from(cents * 10).unwrap(),
+            stripe_price: None,
         };
         let rate = Rate {
             feature: FeatureId::parse("api-call").unwrap(),

@@ -2,9 +2,9 @@
 
 use super::query_at_start;
 use crate::api::admin::{AdjustCredits, load_account};
-use crate::api::billing::RefundPayment;
-use crate::api::error::Field;
-use crate::api::views::{AccountView, AuditLine};
+use crate::api::billing::{RefundPayment, load_person_payments};
+use crate::api::error::{ApiError, Field};
+use crate::api::views::{AccountView, AuditLine, PersonPaymentsView};
 use crate::components::{
     BalanceCard, FormError, HistoryTable, Loaded, Moment, PersonPayments, TextField, Viewer, count_done, signed_amount,
 };
@@ -22,7 +22,7 @@ pub fn AccountPage() -> impl IntoView {
     let (adjusted, refunded) = (count_done(adjust.value().into()), count_done(refund.value().into()));
     let account = Resource::new(
         move || (params.read().get("user").unwrap_or_default(), adjusted.get(), refunded.get()),
-        |(user, ..)| load_account(user),
+        |(user, ..)| load_both(user),
     );
     Viewer::expect().refresh_after(adjust.value().into());
     view! {
@@ -31,14 +31,26 @@ pub fn AccountPage() -> impl IntoView {
             <p>
                 <a href="/admin">"All people"</a>
             </p>
-            <Loaded resource=account view=move |account: AccountView| view! { <Account account adjust refund /> } />
+            <Loaded
+                resource=account
+                view=move |(account, payments): (AccountView, PersonPaymentsView)| {
+                    view! { <Account account payments adjust refund /> }
+                }
+            />
         </div>
     }
+}
+
+/// One resource for the whole page: a second one that is only asked for inside of what the first shows would be
+/// numbered otherwise in the browser than on the server.
+async fn load_both(user: String) -> Result<(AccountView, PersonPaymentsView), ApiError> {
+    Ok((load_account(user.clone()).await?, load_person_payments(user).await?))
 }
 
 #[component]
 fn Account(
     account: AccountView,
+    payments: PersonPaymentsView,
     adjust: ServerAction<AdjustCredits>,
     refund: ServerAction<RefundPayment>,
 ) -> impl IntoView {
@@ -55,9 +67,9 @@ fn Account(
         </header>
         <div class="overview">
             <BalanceCard balance />
-            <Adjust user=user.clone() form_key available adjust />
+            <Adjust user form_key available adjust />
         </div>
-        <PersonPayments person=user refund />
+        <PersonPayments view=payments refund />
         <section>
             <h2>"Latest movements"</h2>
             <HistoryTable lines=history.lines paid=history.paid payments_page="" />

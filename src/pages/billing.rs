@@ -86,7 +86,6 @@ fn Billing(billing: BillingPageView, forms: Forms) -> impl IntoView {
                 Either::Right(view! { <PaymentTable payments=billing.payments action=nothing /> })
             }}
         </section>
-        {billing.demo_payments.then(|| view! { <p class="note">"Payments are a demonstration: no money moves."</p> })}
     }
 }
 

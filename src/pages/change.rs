@@ -44,7 +44,7 @@ fn Change(
     confirm: ServerAction<ConfirmChange>,
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
-    let ChangePreviewView { preview, from_name, to_name, seen, demo_payments } = view;
+    let ChangePreviewView { preview, from_name, to_name, seen, .. } = view;
     let return_to = query_at_start("return_to");
     let back = if return_to.is_empty() { "/plans".to_owned() } else { return_to.clone() };
     let from =
@@ -92,7 +92,6 @@ fn Change(
                 <a href=back>"Leave it as it is"</a>
             </div>
         </div>
-        {demo_payments.then(|| view! { <p class="note">"Payments are a demonstration: no money moves."</p> })}
     }
 }
 

@@ -24,12 +24,13 @@ pub fn OrderPage() -> impl IntoView {
     let order_again = order;
     let viewer = Viewer::expect();
     // The badge in the header has loaded before the credits came.
-    Effect::new(move |was_processing: Option<bool>| {
-        let status = order.get().and_then(Result::ok).map(|order| order.status);
-        if was_processing == Some(true) && status == Some(OrderStatusView::Paid) {
+    Effect::new(move |before: Option<Option<OrderStatusView>>| {
+        let before = before.flatten();
+        let now = order.get().and_then(Result::ok).map(|order| order.status).or(before);
+        if now == Some(OrderStatusView::Paid) && before.is_some_and(|before| before != OrderStatusView::Paid) {
             viewer.refresh();
         }
-        status == Some(OrderStatusView::Processing)
+        now
     });
     view! {
         <Title text="Your purchase" />
@@ -40,6 +41,10 @@ pub fn OrderPage() -> impl IntoView {
                     view=move |order: OrderView| match order.status {
                         OrderStatusView::Processing => view! { <Processing look_again=move || order_again.refetch() /> }.into_any(),
                         OrderStatusView::Paid => view! { <Paid order /> }.into_any(),
+                        // An earlier try was declined, and the news of a later one may still be on its way.
+                        OrderStatusView::Declined if returned() => {
+                            view! { <Declined order /> <LookAgain look_again=move || order_again.refetch() /> }.into_any()
+                        }
                         OrderStatusView::Declined => view! { <Declined order /> }.into_any(),
                         OrderStatusView::Abandoned => view! { <Abandoned order /> }.into_any(),
                         OrderStatusView::Pending => view! { <Pending order /> }.into_any(),
@@ -52,19 +57,26 @@ pub fn OrderPage() -> impl IntoView {
 
 /// Looks again every now and then, for as long as it is shown.
 #[component]
-fn Processing<F: Fn() + Copy + Send + Sync + 'static>(look_again: F) -> impl IntoView {
+fn LookAgain<F: Fn() + Copy + Send + Sync + 'static>(look_again: F) -> impl IntoView {
     Effect::new(move || {
         if let Ok(timer) = set_timeout_with_handle(look_again, LOOK_AGAIN) {
             on_cleanup(move || timer.clear());
         }
     });
+}
+
+#[component]
+fn Processing<F: Fn() + Copy + Send + Sync + 'static>(look_again: F) -> impl IntoView {
     view! {
         <div class="panel result" aria-busy="true">
             <h1>"Processing"</h1>
-            <p class="lead">"The payment is being confirmed. Your credits come as soon as it is; this page shows it by itself."</p>
+            <p class="lead">
+                "The payment is being confirmed. Your credits come as soon as it is; this page shows it by itself."
+            </p>
             <p class="note">"You can also go on: nothing is lost when you leave."</p>
             <noscript inner_html=RELOAD></noscript>
         </div>
+        <LookAgain look_again />
     }
 }
 

@@ -221,8 +221,9 @@ fn PromptField(draft: Draft, error: Signal<Option<ApiError>>) -> impl IntoView {
 /// How long a video is; each length with its price.
 #[component]
 fn SecondsField(seconds: RwSignal<u32>, offer: Memo<Option<OfferView>>) -> impl IntoView {
+    // What is offered is the same for as long as the field is there.
     let option = move |length: u32| {
-        let cost = offer.get()?.rate.cost(length).ok()?;
+        let cost = offer.get_untracked()?.rate.cost(length).ok()?;
         let words = format!("{length} s · {}", credit_count(cost));
         Some(view! {
             <option value=length.to_string() selected=move || seconds.get() == length>

@@ -21,7 +21,7 @@ async fn free_has_60_credits_once() {
 #[tokio::test]
 async fn it_is_the_preset_of_who_names_none() {
     let server = TestServer::start().await;
-    let shop = Visitor::new(&server).load("load_shop").await;
+    let shop = Visitor::new(&server).load("load_plans").await;
     assert_eq!(shop["catalogue"]["preset"], "creator");
     server.stop().await;
 }
@@ -30,7 +30,7 @@ async fn it_is_the_preset_of_who_names_none() {
 async fn three_plans_have_their_prices_by_month_and_year() {
     let server = serve("creator").await;
     let ann = Person::signed_up(&server).await;
-    let shop = ann.browser.load("load_shop").await;
+    let shop = ann.browser.load("load_plans").await;
     let terms = |plan: &Value| {
         let number = |name: &str| plan[name].as_i64().unwrap();
         (

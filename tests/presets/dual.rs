@@ -268,7 +268,7 @@ async fn people_who_were_there_before_are_brought_to_the_new_system() {
     assert_eq!(ann.available().await, 50);
     let bob = Visitor::new(&server);
     // The running server goes by the new catalogue within a second.
-    let shop = async || bob.load("load_shop").await["catalogue"]["preset"] == "dual";
+    let shop = async || bob.load("load_plans").await["catalogue"]["preset"] == "dual";
     while !shop().await {
         tokio::task::yield_now().await;
     }

@@ -102,7 +102,7 @@ async fn what_is_shown_is_what_is_there_after_each_change() {
 async fn nothing_is_for_sale() {
     let server = serve("mvp").await;
     let ann = Person::signed_up(&server).await;
-    let shop = ann.browser.load("load_shop").await;
+    let shop = ann.browser.load("load_plans").await;
     assert_eq!((shop["for_sale"].as_bool(), shop["catalogue"]["plans"].as_array().unwrap().len()), (Some(false), 0));
     let refused = ann.browser.submit("buy_pack", &[("pack", "pack-100")]).await;
     assert!(!refused.headers()["location"].to_str().unwrap().starts_with("/checkout/"));

@@ -35,7 +35,7 @@ async fn the_balance_is_on_the_dashboard() {
 async fn three_tiers_say_their_credits_per_cycle_and_their_cost() {
     let server = serve("subscription").await;
     let ann = Person::signed_up(&server).await;
-    let shop = ann.browser.load("load_shop").await;
+    let shop = ann.browser.load("load_plans").await;
     let plans = shop["catalogue"]["plans"].as_array().unwrap();
     let terms = |plan: &Value| {
         let number = |name: &str| plan[name].as_i64().unwrap();

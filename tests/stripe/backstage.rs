@@ -121,16 +121,18 @@ impl Backstage {
         }
     }
 
+    /// An event with a signature of this moment.
+    pub fn sign_now(&self, event: Delivery) -> Delivery {
+        let seconds = self.clock.now().millis().div_euclid(1_000);
+        let signature = sign(&event.body, &[WEBHOOK_SECRET.to_owned()], seconds);
+        let headers = HeaderMap::from_iter([("stripe-signature".parse().unwrap(), signature.parse().unwrap())]);
+        Delivery { headers, ..event }
+    }
+
     /// What waits to be delivered.
     pub async fn deliveries(&self) -> ProviderResult<Vec<Delivery>> {
-        let seconds = self.clock.now().millis().div_euclid(1_000);
-        let deliveries = self.standin.waiting().into_iter().map(|(id, body)| {
-            let mut headers = HeaderMap::new();
-            let signature = sign(&body, &[WEBHOOK_SECRET.to_owned()], seconds);
-            headers.insert("stripe-signature", signature.parse().unwrap());
-            Delivery { id, headers, body }
-        });
-        Ok(deliveries.collect())
+        let unsigned = |(id, body)| Delivery { id, headers: HeaderMap::new(), body };
+        Ok(self.standin.waiting().into_iter().map(|event| self.sign_now(unsigned(event))).collect())
     }
 
     /// It waits no more.

@@ -72,7 +72,7 @@ async fn provider(base: &str, folder: &tempfile::TempDir) -> Stripe {
     let mut catalogue = presets::find("creator").unwrap();
     let basic = catalogue.plans.iter_mut().find(|plan| plan.id.as_str() == "basic").unwrap();
     basic.stripe_price = Some(PriceNames { month: Some("basic_by_month".into()), year: None });
-    store.add_catalogue(&catalogue, super::common::NOW).await.unwrap();
+    store.add_catalogue(&catalogue, 0, &super::common::audit_entry(None, "apply_catalogue")).await.unwrap();
     let settings = StripeSettings {
         secret_key: Secret::new(SECRET_KEY),
         webhook_secrets: vec![Secret::new("whsec_next"), Secret::new(SECRET)],

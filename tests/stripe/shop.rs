@@ -1,6 +1,6 @@
 //! The provider over the stand-in, with a catalogue and nothing else.
 
-use super::common::NOW;
+use super::common::audit_entry;
 use super::standin::{Card, Options, SECRET_KEY, StandIn, WEBHOOK_SECRET};
 use scrip::domain::billing::{BillingEvent, CustomerRef, ObservedSubscription, SubscriptionRef, Terms};
 use scrip::domain::catalogue::{Catalogue, Interval};
@@ -34,7 +34,7 @@ impl Shop {
         let store = SqlStore::open(&DatabaseUrl::Sqlite(folder.path().join("scrip.db"))).await.unwrap();
         let mut catalogue = presets::find("creator").unwrap();
         change(&mut catalogue);
-        store.add_catalogue(&catalogue, NOW).await.unwrap();
+        store.add_catalogue(&catalogue, 0, &audit_entry(None, "apply_catalogue")).await.unwrap();
         let stripe = Stripe::new(&settings(&standin.base, SECRET_KEY), Arc::new(store)).unwrap();
         Self { standin, stripe, _folder: folder }
     }

@@ -30,6 +30,7 @@ pub(super) fn catalogue() -> Catalogue {
         credits_per_month: Credits::of(credits),
         month_cents: Cents::try_from(month).unwrap(),
         year_cents: Cents::try_from(year).unwrap(),
+        stripe_price: None,
     };
     Catalogue {
         preset: "test".into(),

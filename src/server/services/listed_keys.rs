@@ -30,7 +30,8 @@ impl WantedKey {
     /// # Errors
     /// [`ServiceError::Invalid`] with the first field that does not fit.
     pub fn parse(label: &str, days: &str) -> ServiceResult<Self> {
-        let label: String = label.trim().chars().filter(|character| !character.is_control()).collect();
+        let label: String = label.chars().filter(|character| !character.is_control()).collect();
+        let label = label.trim().to_owned();
         match label.chars().count() {
             0 => return Err(ServiceError::invalid(Field::Label, Problem::Missing)),
             1..=MAX_LABEL_CHARS => {}

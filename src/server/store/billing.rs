@@ -1,10 +1,10 @@
 //! What is kept of payments: events, subscriptions, payments, and what the demo provider has.
 
-use super::{Order, StoreResult, StoredAnswer};
+use super::{Order, StoreResult};
 use crate::domain::billing::{
     AccountBooks, CheckoutRef, CustomerRef, EventRef, Payment, PaymentGrant, PaymentRef, Subscription, SubscriptionRef,
 };
-use crate::domain::{AccountId, IdempotencyKey, OrderId, Seq, Timestamp};
+use crate::domain::{AccountId, OrderId, Seq, Timestamp};
 use async_trait::async_trait;
 
 /// Rows about payments that are written with operations of the ledger, all of it or nothing.
@@ -103,9 +103,6 @@ pub trait Billing: Send + Sync {
     ) -> StoreResult<Vec<Subscription>>;
     /// Payments of a provider that are to go back, since their subscription was one too many.
     async fn list_payments_to_return(&self, provider: &str, limit: u32) -> StoreResult<Vec<Payment>>;
-
-    /// What a key of an account was answered with.
-    async fn find_answer(&self, account: AccountId, key: &IdempotencyKey) -> StoreResult<Option<StoredAnswer>>;
 
     /// Notes where an order is paid.
     async fn set_checkout(&self, order: &OrderId, checkout: &CheckoutRef, url: &str) -> StoreResult<()>;

@@ -16,7 +16,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui;max-width:30rem;margin:4rem au
 fn page(title: &str, body: &str) -> Response {
     let html = format!(
         "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style><main><p class=\"note\">Stand-in for the payment provider: no money \
+         <link rel=\"icon\" href=\"data:,\"><title>{title}</title><style>{STYLE}</style><main><p class=\"note\">Stand-in for the payment provider: no money \
          moves.</p><h1>{title}</h1>{body}</main></html>"
     );
     Html(html).into_response()

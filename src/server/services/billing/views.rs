@@ -9,7 +9,7 @@ use crate::domain::account::Balance;
 use crate::domain::billing::{AccountBooks, Payment, PaymentKind, Subscription};
 use crate::domain::catalogue::Interval;
 use crate::domain::credits::credit_count;
-use crate::domain::{AccountId, Cents, Seq};
+use crate::domain::{AccountId, Seq};
 use crate::server::store::{OrderStatus, PaymentMovement};
 use std::collections::BTreeSet;
 

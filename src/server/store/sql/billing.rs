@@ -7,11 +7,9 @@ use crate::domain::billing::{
     Subscription, SubscriptionRef, SubscriptionStatus, Terms,
 };
 use crate::domain::catalogue::Interval;
-use crate::domain::{AccountId, GrantId, IdempotencyKey, OrderId, Seq, Source, Timestamp};
+use crate::domain::{AccountId, GrantId, OrderId, Seq, Source, Timestamp};
 use crate::server::store::database::{Row, Transaction};
-use crate::server::store::{
-    AuditEntry, Billing, Booking, Order, PaymentEvent, PaymentMovement, StoreResult, StoredAnswer,
-};
+use crate::server::store::{AuditEntry, Billing, Booking, Order, PaymentEvent, PaymentMovement, StoreResult};
 use async_trait::async_trait;
 
 /// Decides a booking: nobody else has booked on this account since its books were read. PostgreSQL waits here for
@@ -143,8 +141,6 @@ const LIST_PAYMENT_MOVEMENTS: &str = "
     WHERE t.account_id = $1 AND t.type = 'clawback' AND g.reference IS NOT NULL
         AND g.source IN ('monthly', 'purchase')
     ORDER BY 2";
-
-const FIND_ANSWER: &str = "SELECT fingerprint, answer FROM idempotency_keys WHERE account_id = $1 AND key = $2";
 
 const SET_CHECKOUT: &str = "UPDATE orders SET checkout = $2, checkout_url = $3 WHERE id = $1 AND status <> 'paid'";
 
@@ -346,11 +342,6 @@ impl Billing for SqlStore {
     async fn list_payments_to_return(&self, provider: &str, limit: u32) -> StoreResult<Vec<Payment>> {
         let values = [provider.into(), limit.into()];
         self.database.fetch_all(LIST_PAYMENTS_TO_RETURN, &values).await?.iter().map(payment).collect()
-    }
-
-    async fn find_answer(&self, account: AccountId, key: &IdempotencyKey) -> StoreResult<Option<StoredAnswer>> {
-        let found = self.database.fetch_optional(FIND_ANSWER, &[account.into(), key.as_str().into()]).await?;
-        found.as_ref().map(rows::answer).transpose()
     }
 
     async fn set_checkout(&self, order: &OrderId, checkout: &CheckoutRef, url: &str) -> StoreResult<()> {
