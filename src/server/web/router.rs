@@ -20,6 +20,7 @@ use http::{HeaderValue, StatusCode};
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
 use std::time::Duration;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -66,11 +67,14 @@ pub fn build(
     };
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_br().precompressed_gzip();
     let is_https = config.is_https();
-    Router::new()
+    let routes = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), provide.clone(), page)
         .fallback(file_and_error_handler_with_context(provide, shell))
-        .layer(from_fn(isolation::isolate))
-        .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
+                .layer(from_fn(isolation::isolate)),
+        )
         .nest("/api", rest::router(services.clone(), gateway))
         .merge(Router::new().route("/media/{name}", get(rest::read_media)).with_state(services.clone()))
         .route("/studio/make", post(studio_form::make).layer(DefaultBodyLimit::max(MAX_STUDIO_FORM_BYTES)))
@@ -79,6 +83,17 @@ pub fn build(
         .nest_service("/pkg", Router::new().fallback_service(files).layer(cache_for(options.hash_files)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(is_ready))
+        .with_state(options);
+    // Around the router and not in it, the outermost first: a layer of a router is boxed with every route, and copied
+    // and dropped with it for every request.
+    let all = ServiceBuilder::new()
+        .layer(Extension(services))
+        .layer(from_fn(move |request, next| headers::add_security_headers(is_https, request, next)))
+        .layer(from_fn(rest::describe_bare_errors))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn(cross_site::refuse_cross_site))
+        .layer(from_fn(body_size::limit_bodies))
+        .layer(from_fn(fn_status::set_status_of_errors))
         .layer(
             CompressionLayer::new().compress_when(
                 SizeAbove::new(MIN_COMPRESSED_BYTES)
@@ -89,15 +104,9 @@ pub fn build(
                     .and(NotForContentType::SSE),
             ),
         )
-        .layer(from_fn(fn_status::set_status_of_errors))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIME_LIMIT))
-        .layer(from_fn(body_size::limit_bodies))
-        .layer(from_fn(cross_site::refuse_cross_site))
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn(rest::describe_bare_errors))
-        .layer(from_fn(move |request, next| headers::add_security_headers(is_https, request, next)))
-        .layer(Extension(services))
-        .with_state(options)
+        .service(routes);
+    Router::new().fallback_service(all)
 }
 
 /// Files with a hash in their name never change; those without are asked for each time.
