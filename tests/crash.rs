@@ -5,6 +5,8 @@
 mod common;
 #[path = "crash/journal.rs"]
 mod journal;
+#[path = "crash/payments.rs"]
+mod payments;
 #[cfg(target_os = "linux")]
 #[path = "crash/power_cut.rs"]
 mod power_cut;

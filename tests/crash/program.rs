@@ -70,7 +70,7 @@ impl Site {
 /// The program while it serves. A test that fails leaves none behind.
 pub struct Server {
     pub process: Child,
-    base: String,
+    pub base: String,
     /// Open for as long as it may print.
     _output: BufReader<ChildStdout>,
 }
