@@ -87,6 +87,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "16384")
 }
 
 async fn charge(connection: &mut SqliteConnection, account: i64) {

@@ -181,6 +181,7 @@ CREATE FUNCTION follow_from_the_row_before() RETURNS trigger LANGUAGE plpgsql SE
 DECLARE
     last_seq     BIGINT;
     last_balance BIGINT;
+    drawn_on     TEXT;
     fits         BOOLEAN;
 BEGIN
     -- Two transactions that do not see each other's rows would both follow from the same one. The writer holds
@@ -195,12 +196,18 @@ BEGIN
         RAISE EXCEPTION 'a row of history follows from the row before'
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers.
-    SELECT count(*) = count(g.id) AND coalesce(sum(CAST(part.value ->> 1 AS BIGINT)), 0) = new.amount
-        AND coalesce(bool_and(jsonb_typeof(part.value -> 1) = 'number' AND part.value ->> 1 <> '0'
-            AND jsonb_array_length(part.value) = 2), true) INTO fits
-    FROM jsonb_array_elements(new.draws::jsonb) AS part (value)
-    LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT);
+    -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single
+    -- pair of most rows is compared as a text: to open the list takes longer.
+    drawn_on := split_part(substr(new.draws, 3), ',', 1);
+    IF new.amount <> 0 AND drawn_on ~ '^[1-9][0-9]{0,17}$' AND new.draws = '[[' || drawn_on || ',' || new.amount || ']]' THEN
+        SELECT true INTO fits FROM grants WHERE account_id = new.account_id AND id = CAST(drawn_on AS BIGINT);
+    ELSE
+        SELECT count(*) = count(g.id) AND coalesce(sum(CAST(part.value ->> 1 AS BIGINT)), 0) = new.amount
+            AND coalesce(bool_and(jsonb_typeof(part.value -> 1) = 'number' AND part.value ->> 1 <> '0'
+                AND jsonb_array_length(part.value) = 2), true) INTO fits
+        FROM jsonb_array_elements(new.draws::jsonb) AS part (value)
+        LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT);
+    END IF;
     IF fits IS NOT TRUE THEN
         RAISE EXCEPTION 'the draws of a row of history add up to its amount'
         USING ERRCODE = 'integrity_constraint_violation';

@@ -5,7 +5,7 @@ use super::ending;
 use super::falsification::Shell;
 use scrip::domain::AccountId;
 use scrip::server::ledger::LedgerError;
-use scrip::server::store::{ChainKey, LedgerStore, StoreError};
+use scrip::server::store::{ChainKey, Guard, LedgerStore, StoreError};
 
 /// Each account was granted 60 in row 1, charged 5 in row 2 and 2 in row 4, and has 5 on hold.
 async fn account(test: &TestLedger) -> AccountId {
@@ -201,7 +201,7 @@ on_both_databases! {
         let test = TestLedger::start(engine).await;
         let account = account(&test).await;
         let keyless = scrip::server::store::SqlStore::open(&test.url).await.unwrap();
-        assert!(matches!(keyless.begin().await.err(), Some(StoreError::NoChainKey)));
+        assert!(matches!(keyless.begin(Guard::Compare).await.err(), Some(StoreError::NoChainKey)));
         assert!(matches!(keyless.check_books().await, Err(StoreError::NoChainKey)));
         assert!(keyless.read_account(account).await.unwrap().is_some());
     }

@@ -79,7 +79,7 @@ macro_rules! with_draws {
 }
 
 /// What both databases have to refuse, each by a rule of its own.
-const FALSIFICATIONS: [&str; 59] = [
+const FALSIFICATIONS: [&str; 61] = [
     "UPDATE accounts SET balance = -1",
     "UPDATE accounts SET held = balance + 1",
     "UPDATE accounts SET debt = -1",
@@ -121,6 +121,8 @@ const FALSIFICATIONS: [&str; 59] = [
     with_draws!("'[[99,500]]'"),
     with_draws!("'[[1,500],[99,0]]'"),
     with_draws!("'[[1,\"500\",0]]'"),
+    with_draws!("'[[01,500]]'"),
+    with_draws!("'[[1,0500]]'"),
     with_draws!("'[500]'"),
     with_draws!("'[[1,500]'"),
     with_draws!("NULL"),

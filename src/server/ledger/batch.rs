@@ -6,8 +6,8 @@ use crate::domain::account::Account;
 use crate::domain::operation::{Operation, Outcome, Refusal};
 use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, Source, Timestamp};
 use crate::server::store::{
-    AuditEntry, BalanceChange, Batch, LedgerStore, LedgerTransaction, Loaded, StoreError, StoreResult, StoredAnswer,
-    Wanted,
+    AuditEntry, BalanceChange, Batch, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, StoreError,
+    StoreResult, StoredAnswer, Wanted,
 };
 use std::collections::HashSet;
 
@@ -29,6 +29,16 @@ pub(super) enum BatchFailure {
 impl From<StoreError> for BatchFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<CommitError> for BatchFailure {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::NotBegun(error) => Self::NotBegun(error),
+            CommitError::Refused(error) => Self::Store(error),
+            CommitError::Unsure(error) => Self::Unsure(error),
+        }
     }
 }
 
@@ -55,9 +65,11 @@ impl BatchFailure {
 pub(super) async fn commit(
     store: &dyn LedgerStore,
     submissions: &[Submission],
+    guard: Guard,
     now: Timestamp,
 ) -> Result<Vec<Reply>, BatchFailure> {
-    let mut transaction = store.begin().await.map_err(BatchFailure::NotBegun)?;
+    let guard = if submissions.iter().any(claims_rows) { Guard::Lock } else { guard };
+    let mut transaction = store.begin(guard).await.map_err(BatchFailure::NotBegun)?;
     if repeats_a_service_key(submissions) {
         return Err(BatchFailure::Undone(LedgerError::KeyReused));
     }
@@ -73,8 +85,7 @@ pub(super) async fn commit(
     let has_claimed =
         submissions.iter().zip(&replies).any(|(submission, reply)| reply.is_ok() && claims_rows(submission));
     if has_claimed || batch.has_changes() {
-        transaction.save(&batch.as_rows(now)).await?;
-        transaction.commit().await.map_err(BatchFailure::Unsure)?;
+        transaction.commit(&batch.as_rows(now)).await?;
         store.announce(batch.news());
     }
     Ok(replies)

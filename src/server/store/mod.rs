@@ -44,6 +44,9 @@ pub enum StoreError {
     /// The store was opened without the key of the chain, so it can only be read.
     #[error("the key of the chain of history was not given")]
     NoChainKey,
+    /// Another program has changed what this one has read and not locked: read and decide again.
+    #[error("another program has changed an account in the meantime")]
+    Conflict,
 }
 
 /// What a store function returns.
@@ -61,8 +64,9 @@ pub trait LedgerStore: Send + Sync {
     /// How many transactions can usefully write at the same time.
     fn writers(&self) -> usize;
 
-    /// Begins a transaction; what it loads of accounts stays so until it ends.
-    async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>>;
+    /// Begins a transaction. What it commits follows from accounts as they were when it loaded them, however that
+    /// is guarded.
+    async fn begin(&self, guard: Guard) -> StoreResult<Box<dyn LedgerTransaction>>;
 
     /// An account as the last commit left it; `None` where there is none.
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>>;
@@ -121,6 +125,28 @@ pub enum BalanceChange {
     Unknown,
 }
 
+/// How a transaction of the writer guards what it has loaded. Of no consequence on SQLite, whose file has one write
+/// lock, taken at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Others may change it meanwhile; then the commit is refused with [`StoreError::Conflict`]. The quickest where
+    /// that is seldom. Claims are not possible.
+    Compare,
+    /// Others wait until the end of the transaction.
+    Lock,
+}
+
+/// Why a batch was not committed.
+#[derive(Debug)]
+pub enum CommitError {
+    /// No transaction could be begun for it.
+    NotBegun(StoreError),
+    /// The database refused it; nothing of it is there.
+    Refused(StoreError),
+    /// The answer was lost: whether it happened is not known.
+    Unsure(StoreError),
+}
+
 /// One transaction of the writer. Dropped without a commit it leaves nothing behind.
 #[async_trait]
 pub trait LedgerTransaction: Send {
@@ -141,11 +167,9 @@ pub trait LedgerTransaction: Send {
     /// Loads all that a batch needs, in a number of statements that does not depend on its size.
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded>;
 
-    /// Saves what a batch changed, likewise.
-    async fn save(&mut self, batch: &Batch<'_>) -> StoreResult<()>;
-
-    /// Makes it durable. After this returns, a power cut takes nothing back.
-    async fn commit(self: Box<Self>) -> StoreResult<()>;
+    /// Saves what a batch changed, likewise, and makes it durable: after this returns, a power cut takes nothing
+    /// back.
+    async fn commit(self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError>;
 }
 
 /// What a batch needs to know.

@@ -12,7 +12,8 @@ pub(super) use row::Row;
 
 use crate::domain::{AccountId, Credits, Timestamp};
 use crate::server::store::{StoreError, StoreResult};
-use sqlx::{PgPool, Postgres, Sqlite};
+use sqlx::Postgres;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::time::Duration;
 
 /// How long a request waits for a free connection before it is told that the database is overloaded.
@@ -122,7 +123,7 @@ macro_rules! bound {
 #[derive(Clone, Debug)]
 pub(super) enum Database {
     Sqlite(sqlite::Pools),
-    Postgres(PgPool),
+    Postgres(postgres::Pools),
 }
 
 impl Database {
@@ -147,8 +148,18 @@ impl Database {
     pub async fn fetch_all(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Vec<Row>> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(pools) => Row::all(bound!(sql.sqlite, values).fetch_all(&pools.readers).await?, Row::Sqlite),
-            Self::Postgres(pool) => Row::all(bound!(sql.postgres, values).fetch_all(pool).await?, Row::Postgres),
+            Self::Sqlite(pools) => {
+                let mut turn = pools.readers.take().await?;
+                let rows = bound!(sql.sqlite, values).fetch_all(turn.connection()?).await?;
+                turn.finish();
+                Row::all(rows, Row::Sqlite)
+            }
+            Self::Postgres(pools) => {
+                let mut own = pools.statements().await?;
+                let rows = bound!(sql.postgres, values).fetch_all(&mut *own.connection).await?;
+                own.finish();
+                Row::all(rows, Row::Postgres)
+            }
         })
     }
 
@@ -156,8 +167,18 @@ impl Database {
     pub async fn fetch_optional(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Option<Row>> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(pools) => bound!(sql.sqlite, values).fetch_optional(&pools.readers).await?.map(Row::Sqlite),
-            Self::Postgres(pool) => bound!(sql.postgres, values).fetch_optional(pool).await?.map(Row::Postgres),
+            Self::Sqlite(pools) => {
+                let mut turn = pools.readers.take().await?;
+                let row = bound!(sql.sqlite, values).fetch_optional(turn.connection()?).await?;
+                turn.finish();
+                row.map(Row::Sqlite)
+            }
+            Self::Postgres(pools) => {
+                let mut own = pools.statements().await?;
+                let row = bound!(sql.postgres, values).fetch_optional(&mut *own.connection).await?;
+                own.finish();
+                row.map(Row::Postgres)
+            }
         })
     }
 
@@ -165,8 +186,13 @@ impl Database {
     pub async fn execute(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<u64> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(pools) => bound!(sql.sqlite, values).execute(&pools.writer).await?.rows_affected(),
-            Self::Postgres(pool) => bound!(sql.postgres, values).execute(pool).await?.rows_affected(),
+            Self::Sqlite(pools) => {
+                let mut turn = pools.writer.take().await?;
+                let done = bound!(sql.sqlite, values).execute(turn.connection()?).await?;
+                turn.finish();
+                done.rows_affected()
+            }
+            Self::Postgres(pools) => bound!(sql.postgres, values).execute(&pools.pool).await?.rows_affected(),
         })
     }
 
@@ -174,17 +200,26 @@ impl Database {
     /// reads cannot change; on PostgreSQL it has to lock the rows that it reads.
     pub async fn begin(&self) -> StoreResult<Transaction> {
         Ok(match self {
-            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.begin("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pools) => Transaction::Postgres(pools.begin("BEGIN").await?),
         })
+    }
+
+    /// Begins what reads first and writes later, without keeping others from what it reads where they can be kept
+    /// out: on PostgreSQL each statement stands by itself then, and whoever writes compares what it has read.
+    pub async fn begin_unlocked(&self) -> StoreResult<Transaction> {
+        match self {
+            Self::Sqlite(_) => self.begin().await,
+            Self::Postgres(pools) => Ok(Transaction::PostgresStatements(pools.statements().await?)),
+        }
     }
 
     /// Begins a transaction that reads all its statements as of one moment.
     pub async fn begin_snapshot(&self) -> StoreResult<Transaction> {
         Ok(match self {
-            Self::Sqlite(pools) => Transaction::Sqlite(pools.readers.begin().await?),
-            Self::Postgres(pool) => {
-                Transaction::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Sqlite(pools) => Transaction::Sqlite(pools.readers.begin("BEGIN").await?),
+            Self::Postgres(pools) => {
+                Transaction::Postgres(pools.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
     }
@@ -193,7 +228,7 @@ impl Database {
     pub fn notifications(&self) -> Option<Notifications> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(pool) => Some(Notifications::new(pool.clone())),
+            Self::Postgres(pools) => Some(Notifications::new(pools.pool.clone())),
         }
     }
 
@@ -201,7 +236,7 @@ impl Database {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(pools) => pools.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pools) => pools.close().await,
         }
     }
 }
@@ -209,24 +244,26 @@ impl Database {
 /// A transaction; dropped without a commit it leaves nothing behind.
 #[derive(Debug)]
 pub(super) enum Transaction {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Turn),
     Postgres(sqlx::Transaction<'static, Postgres>),
+    /// None at all: every statement is one by itself.
+    PostgresStatements(postgres::Statements),
 }
 
 impl Transaction {
     /// Whether rows have to be locked before they are read.
     pub fn needs_row_locks(&self) -> bool {
         match self {
-            Self::Sqlite(_) => false,
+            Self::Sqlite(_) | Self::PostgresStatements(_) => false,
             Self::Postgres(_) => true,
         }
     }
 
-    /// Whether one text may hold several statements with parameters.
-    pub fn takes_several_statements(&self) -> bool {
+    /// Whether every statement is on the disk when it returns.
+    pub fn commits_each_statement(&self) -> bool {
         match self {
-            Self::Sqlite(_) => true,
-            Self::Postgres(_) => false,
+            Self::Sqlite(_) | Self::Postgres(_) => false,
+            Self::PostgresStatements(_) => true,
         }
     }
 
@@ -234,9 +271,14 @@ impl Transaction {
     pub async fn fetch_all(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Vec<Row>> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(inner) => Row::all(bound!(sql.sqlite, values).fetch_all(&mut **inner).await?, Row::Sqlite),
+            Self::Sqlite(turn) => {
+                Row::all(bound!(sql.sqlite, values).fetch_all(turn.connection()?).await?, Row::Sqlite)
+            }
             Self::Postgres(inner) => {
                 Row::all(bound!(sql.postgres, values).fetch_all(&mut **inner).await?, Row::Postgres)
+            }
+            Self::PostgresStatements(inner) => {
+                Row::all(bound!(sql.postgres, values).fetch_all(&mut *inner.connection).await?, Row::Postgres)
             }
         })
     }
@@ -245,9 +287,12 @@ impl Transaction {
     pub async fn fetch_optional(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Option<Row>> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(inner) => bound!(sql.sqlite, values).fetch_optional(&mut **inner).await?.map(Row::Sqlite),
+            Self::Sqlite(turn) => bound!(sql.sqlite, values).fetch_optional(turn.connection()?).await?.map(Row::Sqlite),
             Self::Postgres(inner) => {
                 bound!(sql.postgres, values).fetch_optional(&mut **inner).await?.map(Row::Postgres)
+            }
+            Self::PostgresStatements(inner) => {
+                bound!(sql.postgres, values).fetch_optional(&mut *inner.connection).await?.map(Row::Postgres)
             }
         })
     }
@@ -256,16 +301,20 @@ impl Transaction {
     pub async fn execute(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<u64> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(inner) => bound!(sql.sqlite, values).execute(&mut **inner).await?.rows_affected(),
+            Self::Sqlite(turn) => bound!(sql.sqlite, values).execute(turn.connection()?).await?.rows_affected(),
             Self::Postgres(inner) => bound!(sql.postgres, values).execute(&mut **inner).await?.rows_affected(),
+            Self::PostgresStatements(inner) => {
+                bound!(sql.postgres, values).execute(&mut *inner.connection).await?.rows_affected()
+            }
         })
     }
 
     /// Makes it durable.
     pub async fn commit(self) -> StoreResult<()> {
         match self {
-            Self::Sqlite(inner) => inner.commit().await?,
+            Self::Sqlite(turn) => turn.commit().await?,
             Self::Postgres(inner) => inner.commit().await?,
+            Self::PostgresStatements(inner) => inner.finish(),
         }
         Ok(())
     }
@@ -299,23 +348,42 @@ impl DatabaseUrl {
 impl StoreError {
     /// Whether the database broke the transaction off only because of another one: trying again helps.
     pub fn is_transient(&self) -> bool {
+        // Conflict is our own finding of the same kind;
         // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL, appendix A);
         // 5 SQLITE_BUSY, 517 SQLITE_BUSY_SNAPSHOT (sqlite.org/rescode.html).
-        self.database_code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "5" | "517"))
+        matches!(self, Self::Conflict)
+            || self.database_code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "5" | "517"))
+    }
+
+    /// Whether the database itself said that it did not do what it was asked, and went on. A connection that broke says
+    /// nothing; a server that is stopping or crashes (FATAL, PANIC) may have kept it, or will have once it recovers.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Conflict => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // Class 08: connection exceptions; 40003: statement_completion_unknown (PostgreSQL, appendix A).
+                let is_of_another_end =
+                    |code: &str| code.starts_with("08") || code.starts_with("57") || code == "40003";
+                error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| {
+                    matches!(error.severity(), PgSeverity::Error) && !is_of_another_end(error.code())
+                })
+            }
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => false,
+        }
     }
 
     /// Whether another transaction has taken a name in the meantime: trying again finds it.
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => false,
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::Conflict => false,
         }
     }
 
     fn database_code(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => None,
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::Conflict => None,
         }
     }
 }

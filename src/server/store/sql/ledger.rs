@@ -1,18 +1,18 @@
 //! The ledger's door to the database: one transaction per batch.
 
+use super::load::Marks;
 use super::load::to_json;
 use super::{SqlStore, billing, books, load, rows, save};
 use crate::domain::account::Account;
 use crate::domain::backfill::Standing;
 use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, PlanId, Seq, Timestamp};
 use crate::server::store::chain::{ChainKey, Head};
-use crate::server::store::database::{Row, Transaction};
+use crate::server::store::database::{Database, Row, Transaction};
 use crate::server::store::{
-    BalanceChange, Batch, Booking, Books, LedgerStore, LedgerTransaction, Loaded, NewUser, StoreError, StoreResult,
-    StoredAnswer, Wanted,
+    BalanceChange, Batch, Booking, Books, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, NewUser,
+    StoreError, StoreResult, StoredAnswer, Wanted,
 };
 use async_trait::async_trait;
-use std::collections::HashMap;
 use tokio::sync::broadcast;
 
 /// Decides a sign-up: no row comes back where the address is taken.
@@ -59,10 +59,11 @@ const LIST_RESET_GRANTS: &str = "
     WHERE source = 'monthly' AND substr(reference, 1, length($1)) = $1 ORDER BY account_id, id";
 
 struct SqlLedgerTransaction {
+    database: Database,
     inner: Transaction,
     chain_key: ChainKey,
     /// Of the accounts that were loaded.
-    heads: HashMap<AccountId, Head>,
+    marks: Marks,
 }
 
 #[async_trait]
@@ -71,10 +72,14 @@ impl LedgerStore for SqlStore {
         self.database.writers()
     }
 
-    async fn begin(&self) -> StoreResult<Box<dyn LedgerTransaction>> {
+    async fn begin(&self, guard: Guard) -> StoreResult<Box<dyn LedgerTransaction>> {
         let chain_key = self.chain_key.clone().ok_or(StoreError::NoChainKey)?;
-        let inner = self.database.begin().await?;
-        Ok(Box::new(SqlLedgerTransaction { inner, chain_key, heads: HashMap::new() }))
+        let database = self.database.clone();
+        let inner = match guard {
+            Guard::Compare => database.begin_unlocked().await?,
+            Guard::Lock => database.begin().await?,
+        };
+        Ok(Box::new(SqlLedgerTransaction { database, inner, chain_key, marks: Marks::new() }))
     }
 
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
@@ -179,10 +184,10 @@ impl LedgerTransaction for SqlLedgerTransaction {
         if self.inner.needs_row_locks() && !wanted.accounts.is_empty() {
             self.inner.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
         }
-        let (mut loaded, heads) = load::load(&mut self.inner, wanted).await?;
-        for (account, (head, seal)) in heads {
-            if self.chain_key.seal(account, &head) == seal {
-                self.heads.insert(account, head);
+        let (mut loaded, marks) = load::load(&mut self.inner, wanted).await?;
+        for (account, mark) in marks {
+            if self.chain_key.seal(account, &mark.head) == mark.seal {
+                self.marks.insert(account, mark);
             } else {
                 tracing::error!(account = account.0, "the head of its history is not as it was written");
                 loaded.accounts.remove(&account);
@@ -192,11 +197,16 @@ impl LedgerTransaction for SqlLedgerTransaction {
         Ok(loaded)
     }
 
-    async fn save(&mut self, batch: &Batch<'_>) -> StoreResult<()> {
-        save::save(&mut self.inner, batch, &self.chain_key, &mut self.heads).await
-    }
-
-    async fn commit(self: Box<Self>) -> StoreResult<()> {
-        self.inner.commit().await
+    async fn commit(mut self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError> {
+        let rows = save::Rows::of(batch, &self.chain_key, &mut self.marks).map_err(CommitError::Refused)?;
+        if self.inner.commits_each_statement() && rows.need_several_statements() {
+            self.inner = self.database.begin().await.map_err(CommitError::NotBegun)?;
+            rows.lock_unchanged(&mut self.inner).await.map_err(CommitError::Refused)?;
+        }
+        rows.save(&mut self.inner).await.map_err(|error| match error {
+            lost if self.inner.commits_each_statement() && !lost.is_refusal() => CommitError::Unsure(lost),
+            refused => CommitError::Refused(refused),
+        })?;
+        self.inner.commit().await.map_err(CommitError::Unsure)
     }
 }

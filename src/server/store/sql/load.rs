@@ -14,10 +14,12 @@ use std::collections::{HashMap, HashSet};
 /// Accounts with their open grants and pending holds as lists: one row for each account and one trip for the batch. How
 /// a list is made is all that the databases disagree on.
 macro_rules! load_accounts {
-    ($collect:literal, $list:literal) => {
+    ($version:literal, $collect:literal, $list:literal, $which:literal) => {
         concat!(
             "
-    SELECT a.id AS account_id, a.last_seq, a.debt, a.chain_rows, a.chain_code, a.chain_seal, l.plan,
+    SELECT a.id AS account_id, ",
+            $version,
+            " AS version, a.last_seq, a.debt, a.chain_rows, a.chain_code, a.chain_seal, l.plan,
         l.reference, l.credits_per_month, l.anchor, l.first_month, l.next_month, l.end_month, l.renewal_credits,
         (SELECT CAST(",
             $collect,
@@ -34,25 +36,37 @@ macro_rules! load_accounts {
                 h.deadline, h.created_at, h.draws)) AS TEXT)
             FROM holds h WHERE h.account_id = a.id AND h.status = 'pending') AS holds
     FROM accounts a LEFT JOIN allowances l ON l.account_id = a.id
-    WHERE a.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))"
+    WHERE a.id ",
+            $which
         )
     };
 }
 
-const LOAD_ACCOUNTS: Sql = Sql {
-    sqlite: load_accounts!("json_group_array", "json_array"),
-    postgres: load_accounts!("json_agg", "json_build_array"),
-};
+/// PostgreSQL gives every row the number of the transaction that wrote it (its documentation of system columns): another
+/// number, another writer. On SQLite nobody else writes meanwhile.
+macro_rules! accounts_of {
+    ($which:literal) => {
+        Sql {
+            sqlite: load_accounts!("0", "json_group_array", "json_array", $which),
+            postgres: load_accounts!("CAST(CAST(a.xmin AS TEXT) AS BIGINT)", "json_agg", "json_build_array", $which),
+        }
+    };
+}
 
-/// Grants without anything left that a row of history has opened or moved: a refund may have to open them
-/// again, a clawback has to know them. Those with something left are loaded above.
+const LOAD_ACCOUNTS: Sql = accounts_of!("IN (SELECT CAST(value AS BIGINT) FROM json_each($1))");
+/// To open a list of one takes longer than all the rest.
+const READ_ACCOUNT: Sql = accounts_of!("= $1");
+
+/// Grants that a row of history has opened or moved, though nothing may be left of them: a refund may have to open them
+/// again, a clawback has to know them. Those with something left are loaded above; here they are asked for all the same,
+/// since another program may have filled one meanwhile.
 const LOAD_SPENT_GRANTS: &str = "
     SELECT DISTINCT g.account_id, g.id, g.source, g.reference, g.amount, g.remaining, g.held,
         g.expired, g.clawed_back, g.expires_at, g.created_at
     FROM json_each($1) want
     JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
     CROSS JOIN json_each(t.draws) part
-    JOIN grants g ON g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT) AND g.remaining = 0";
+    JOIN grants g ON g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT)";
 
 /// Settled holds that are named, so that a late capture is told what became of them.
 const LOAD_SETTLED_HOLDS: &str = "
@@ -89,18 +103,29 @@ const LOAD_REFERENCES: &str = "
     FROM json_each($1) want
     JOIN grants g ON g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
 
-/// The head of each account's history, and the seal that shows that it is true.
-pub(super) type Heads = HashMap<AccountId, (Head, String)>;
+/// What is remembered of a loaded account for its commit.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// By which it is seen whether another program has changed the account.
+    pub version: i64,
+    /// The head of its history.
+    pub head: Head,
+    /// Shows that the head is true.
+    pub seal: String,
+}
+
+/// By account.
+pub(super) type Marks = HashMap<AccountId, Mark>;
 
 /// Loads what a batch wants; what is not there is left out.
-pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<(Loaded, Heads)> {
+pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<(Loaded, Marks)> {
     let mut parts = Parts::default();
     let accounts = query_all(transaction, LOAD_ACCOUNTS, &wanted.accounts).await?;
     parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &wanted.holds).await?)?;
     parts.take_grants(&query_all(transaction, LOAD_SPENT_GRANTS, &rows_that_move_grants(wanted)).await?)?;
     parts.take_charges(&query_all(transaction, LOAD_CHARGES, &wanted.charges).await?)?;
     parts.take_resets(&query_all(transaction, LOAD_RESETS, &wanted.resets).await?)?;
-    let heads = accounts.iter().map(head).collect::<StoreResult<_>>()?;
+    let marks = accounts.iter().map(mark).collect::<StoreResult<_>>()?;
     let accounts = accounts.iter().map(|row| parts.assemble(row)).collect::<StoreResult<_>>()?;
     let answers = query_all(transaction, LOAD_ANSWERS, &wanted.keys).await?;
     let references = query_all(transaction, LOAD_REFERENCES, &wanted.references).await?;
@@ -110,13 +135,13 @@ pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> Stor
         answers: answers.iter().map(answer).collect::<StoreResult<_>>()?,
         references: references.iter().map(reference).collect::<StoreResult<_>>()?,
     };
-    Ok((loaded, heads))
+    Ok((loaded, marks))
 }
 
 /// One account as the last commit left it. A single statement sees one moment by itself.
 pub(super) async fn read(database: &Database, account: AccountId) -> StoreResult<Option<Account>> {
-    let rows = database.fetch_all(LOAD_ACCOUNTS, &[(&to_json(&[account])?).into()]).await?;
-    rows.first().map(|row| Ok(Parts::default().assemble(row)?.1)).transpose()
+    let row = database.fetch_optional(READ_ACCOUNT, &[account.into()]).await?;
+    row.map(|row| Ok(Parts::default().assemble(&row)?.1)).transpose()
 }
 
 /// The rows of history whose grants are wanted. A grant was opened by the row of its own number; what a
@@ -216,9 +241,10 @@ fn taken(row: &Row) -> StoreResult<Vec<(GrantId, Credits)>> {
     draws.into_iter().map(|(grant, amount)| Ok((grant, rows::credits(-amount)?))).collect()
 }
 
-fn head(row: &Row) -> StoreResult<(AccountId, (Head, String))> {
+fn mark(row: &Row) -> StoreResult<(AccountId, Mark)> {
     let head = Head { rows: row.integer("chain_rows")?, code: row.text("chain_code")?.to_owned() };
-    Ok((account_id(row)?, (head, row.text("chain_seal")?.to_owned())))
+    let mark = Mark { version: row.integer("version")?, head, seal: row.text("chain_seal")?.to_owned() };
+    Ok((account_id(row)?, mark))
 }
 
 impl Parts {
@@ -262,7 +288,7 @@ impl Parts {
         let snapshot = Snapshot {
             last_seq: Seq(row.integer("last_seq")?),
             debt: rows::credits(row.integer("debt")?)?,
-            grants: [open_grants(row)?, self.grants.remove(&id).unwrap_or_default()].concat(),
+            grants: with_others(open_grants(row)?, self.grants.remove(&id).unwrap_or_default()),
             holds: [pending_holds(row)?, self.holds.remove(&id).unwrap_or_default()].concat(),
             charges: self.charges.remove(&id).unwrap_or_default(),
             resets: self.resets.remove(&id).unwrap_or_default(),
@@ -270,6 +296,13 @@ impl Parts {
         };
         Ok((id, Account::load(id, snapshot)))
     }
+}
+
+/// The open grants, and of the others those that are not among them.
+fn with_others(mut open: Vec<Grant>, others: Vec<Grant>) -> Vec<Grant> {
+    let known: HashSet<GrantId> = open.iter().map(|grant| grant.id).collect();
+    open.extend(others.into_iter().filter(|grant| !known.contains(&grant.id)));
+    open
 }
 
 fn allowance(row: &Row) -> StoreResult<Option<Allowance>> {

@@ -1,14 +1,12 @@
-//! Saving a batch: one statement per table, whatever the number of accounts, in the order in which rows
-//! refer to each other.
+//! Saving a batch: its rows as lists, whatever the number of accounts, most of them in one trip.
 
-use super::load::to_json;
+use super::load::{Mark, Marks, to_json};
 use crate::domain::account::{Account, Grant, Hold};
-use crate::domain::{AccountId, Credits, HoldId, Metadata, Seq, Timestamp, Transaction};
+use crate::domain::{AccountId, Credits, HoldId, IdempotencyKey, Metadata, Seq, Timestamp, Transaction};
 use crate::server::store::chain::{ChainKey, Head, Link};
-use crate::server::store::database::Transaction as DatabaseTransaction;
-use crate::server::store::{AuditEntry, Batch, StoreError, StoreResult};
+use crate::server::store::database::{Sql, Transaction as DatabaseTransaction, Value};
+use crate::server::store::{AuditEntry, Batch, StoreError, StoreResult, StoredAnswer};
 use serde::Serialize;
-use std::collections::HashMap;
 
 const INSERT_GRANTS: &str = "
     INSERT INTO grants (account_id, id, source, reference, amount, remaining, held, expired, clawed_back,
@@ -19,8 +17,9 @@ const INSERT_GRANTS: &str = "
         CAST(value ->> 10 AS BIGINT)
     FROM json_each($1)";
 
+/// `$condition` is what has to be true besides: nothing, or that nobody else has changed an account.
 macro_rules! update_grants {
-    ($parameter:literal) => {
+    ($parameter:literal, $condition:literal) => {
         concat!(
             "
     UPDATE grants SET remaining = CAST(change.value ->> 2 AS BIGINT), held = CAST(change.value ->> 3 AS BIGINT),
@@ -28,28 +27,47 @@ macro_rules! update_grants {
     FROM json_each(",
             $parameter,
             ") change WHERE grants.account_id = CAST(change.value ->> 0 AS BIGINT)
-        AND grants.id = CAST(change.value ->> 1 AS BIGINT)"
+        AND grants.id = CAST(change.value ->> 1 AS BIGINT)",
+            $condition
         )
     };
 }
 
-const INSERT_HOLDS: &str = "
+macro_rules! insert_holds {
+    ($parameter:literal, $condition:literal) => {
+        concat!(
+            "
     INSERT INTO holds (account_id, id, amount, feature, units, rate_version, description, actor, metadata, deadline,
         created_at, draws, status, captured, reason, settled_at)
     SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), value ->> 3,
         CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8,
         CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), value ->> 11, value ->> 12,
         CAST(value ->> 13 AS BIGINT), value ->> 14, CAST(value ->> 15 AS BIGINT)
-    FROM json_each($1)";
+    FROM json_each(",
+            $parameter,
+            ") WHERE true",
+            $condition
+        )
+    };
+}
 
-const UPDATE_HOLDS: &str = "
+macro_rules! update_holds {
+    ($parameter:literal, $condition:literal) => {
+        concat!(
+            "
     UPDATE holds SET status = change.value ->> 2, captured = CAST(change.value ->> 3 AS BIGINT),
         reason = change.value ->> 4, settled_at = CAST(change.value ->> 5 AS BIGINT)
-    FROM json_each($1) change WHERE holds.account_id = CAST(change.value ->> 0 AS BIGINT)
-        AND holds.id = CAST(change.value ->> 1 AS BIGINT)";
+    FROM json_each(",
+            $parameter,
+            ") change WHERE holds.account_id = CAST(change.value ->> 0 AS BIGINT)
+        AND holds.id = CAST(change.value ->> 1 AS BIGINT)",
+            $condition
+        )
+    };
+}
 
 macro_rules! insert_transactions {
-    ($parameter:literal) => {
+    ($parameter:literal, $condition:literal) => {
         concat!(
             "
     INSERT INTO transactions (account_id, seq, type, cause, amount, balance_after, debt_after, feature, units,
@@ -61,13 +79,14 @@ macro_rules! insert_transactions {
         value ->> 17
     FROM json_each(",
             $parameter,
-            ")"
+            ") WHERE true",
+            $condition
         )
     };
 }
 
 macro_rules! update_accounts {
-    ($parameter:literal) => {
+    ($parameter:literal, $condition:literal) => {
         concat!(
             "
     UPDATE accounts SET balance = CAST(change.value ->> 1 AS BIGINT), held = CAST(change.value ->> 2 AS BIGINT),
@@ -76,7 +95,8 @@ macro_rules! update_accounts {
         chain_seal = change.value ->> 7, next_due = CAST(change.value ->> 8 AS BIGINT)
     FROM json_each(",
             $parameter,
-            ") change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)"
+            ") change WHERE accounts.id = CAST(change.value ->> 0 AS BIGINT)",
+            $condition
         )
     };
 }
@@ -95,32 +115,70 @@ const UPSERT_ALLOWANCES: &str = "
         next_at = excluded.next_at";
 
 macro_rules! insert_answers {
-    ($parameter:literal) => {
+    ($parameter:literal, $condition:literal) => {
         concat!(
             "
     INSERT INTO idempotency_keys (account_id, key, fingerprint, answer, created_at)
     SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, value ->> 3,
         CAST(value ->> 4 AS BIGINT) FROM json_each(",
             $parameter,
-            ")"
+            ") WHERE true",
+            $condition
         )
     };
 }
 
-/// What almost every batch writes, in one trip: SQLite takes several statements at once.
-const SAVE_ALL: &str = concat!(
-    update_accounts!("$1"),
-    ";",
-    update_grants!("$2"),
-    ";",
-    insert_transactions!("$3"),
-    ";",
-    insert_answers!("$4")
-);
+/// PostgreSQL only: locks the accounts that are as they were loaded, in the order of ids, as everybody locks accounts.
+macro_rules! lock_unchanged {
+    () => {
+        "
+        SELECT accounts.id FROM json_each($1) change
+        JOIN accounts ON accounts.id = CAST(change.value ->> 0 AS BIGINT)
+            AND CAST(CAST(accounts.xmin AS TEXT) AS BIGINT) = CAST(change.value ->> 9 AS BIGINT)
+        ORDER BY accounts.id FOR NO KEY UPDATE OF accounts"
+    };
+}
 
-/// The same for PostgreSQL in two trips. What is added goes by itself: its trigger locks rows that are changed here.
-const CHANGE: &str = concat!("WITH accounts_too AS (", update_accounts!("$1"), ") ", update_grants!("$2"));
-const ADD: &str = concat!("WITH answers_too AS (", insert_answers!("$2"), ") ", insert_transactions!("$1"));
+const LOCK_UNCHANGED: &str = lock_unchanged!();
+
+/// What most batches write, in one trip. SQLite takes several statements at once. PostgreSQL takes several changes in
+/// one statement, all of them as of the same moment, and does none of them where an account is not as it was loaded.
+const SAVE: Sql = Sql {
+    sqlite: concat!(
+        update_accounts!("$1", ""),
+        ";",
+        update_grants!("$2", ""),
+        ";",
+        insert_holds!("$3", ""),
+        ";",
+        update_holds!("$4", ""),
+        ";",
+        insert_transactions!("$5", ""),
+        ";",
+        insert_answers!("$6", ""),
+        "; SELECT $7 AS found"
+    ),
+    postgres: concat!(
+        "
+    WITH unchanged AS MATERIALIZED (",
+        lock_unchanged!(),
+        "),
+    all_are AS MATERIALIZED (SELECT count(*) = $7 AS so FROM unchanged),
+    changed_accounts AS (",
+        update_accounts!("$1", " AND (SELECT so FROM all_are)"),
+        "), changed_grants AS (",
+        update_grants!("$2", " AND (SELECT so FROM all_are)"),
+        "), added_holds AS (",
+        insert_holds!("$3", " AND (SELECT so FROM all_are)"),
+        "), changed_holds AS (",
+        update_holds!("$4", " AND (SELECT so FROM all_are)"),
+        "), added_transactions AS (",
+        insert_transactions!("$5", " AND (SELECT so FROM all_are)"),
+        "), added_answers AS (",
+        insert_answers!("$6", " AND (SELECT so FROM all_are)"),
+        ") SELECT count(*) AS found FROM unchanged"
+    ),
+};
 
 const INSERT_SERVICE_ANSWERS: &str = "
     INSERT INTO service_requests (caller, key, fingerprint, answer, created_at)
@@ -131,91 +189,133 @@ const INSERT_AUDIT: &str = "
     SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4,
         CAST(value ->> 5 AS BIGINT) FROM json_each($1)";
 
-/// Saves all that a batch changed.
-///
-/// # Errors
-/// Where the database refuses it, or an account was not loaded before.
-pub(super) async fn save(
-    transaction: &mut DatabaseTransaction,
-    batch: &Batch<'_>,
-    key: &ChainKey,
-    heads: &mut HashMap<AccountId, Head>,
-) -> StoreResult<()> {
-    let changed = || batch.accounts.iter().filter(|account| account.is_changed());
-    let (new_grants, old_grants): (Vec<_>, Vec<_>) =
-        changed().flat_map(|account| changed_grants(account)).partition(|(account, grant)| account.is_new(grant.id.0));
-    let (new_holds, old_holds): (Vec<_>, Vec<_>) =
-        changed().flat_map(|account| changed_holds(account)).partition(|(account, hold)| account.is_new(hold.id.0));
-    let mut accounts = Vec::new();
-    let mut rows = Vec::new();
-    for account in changed() {
-        let head = heads.get_mut(&account.id()).ok_or_else(|| StoreError::Corrupt("head of a history".to_owned()))?;
-        for row in &account.changes().transactions {
-            rows.push(transaction_columns(account.id(), row, key, head)?);
+/// The rows of a batch, each list as the JSON text in which it travels; `None` where there is nothing.
+pub(super) struct Rows {
+    account_count: usize,
+    accounts: String,
+    changed_grants: String,
+    new_holds: String,
+    settled_holds: String,
+    transactions: String,
+    answers: String,
+    new_grants: Option<String>,
+    allowances: Option<String>,
+    service_answers: Option<String>,
+    audit: Option<String>,
+}
+
+impl Rows {
+    /// Puts down what a batch changed, and moves the heads of its accounts on.
+    ///
+    /// # Errors
+    /// Where an account was not loaded before.
+    pub fn of(batch: &Batch<'_>, key: &ChainKey, marks: &mut Marks) -> StoreResult<Self> {
+        let mut changed: Vec<_> = batch.accounts.iter().filter(|account| account.is_changed()).collect();
+        changed.sort_unstable_by_key(|account| account.id());
+        let changed = || changed.iter().copied();
+        let (new_grants, old_grants): (Vec<_>, Vec<_>) = changed()
+            .flat_map(|account| changed_grants(account))
+            .partition(|(account, grant)| account.is_new(grant.id.0));
+        let (new_holds, old_holds): (Vec<_>, Vec<_>) =
+            changed().flat_map(|account| changed_holds(account)).partition(|(account, hold)| account.is_new(hold.id.0));
+        let (mut accounts, mut transactions) = (Vec::new(), Vec::new());
+        for account in changed() {
+            let mark =
+                marks.get_mut(&account.id()).ok_or_else(|| StoreError::Corrupt("head of a history".to_owned()))?;
+            for row in &account.changes().transactions {
+                transactions.push(transaction_columns(account.id(), row, key, &mut mark.head)?);
+            }
+            accounts.push(account_columns(account, mark, key));
         }
-        accounts.push(account_columns(account, head, key.seal(account.id(), head)));
+        let new_holds = new_holds.iter().map(|(account, hold)| new_hold(account.id(), hold));
+        Ok(Self {
+            account_count: accounts.len(),
+            accounts: to_json(&accounts)?,
+            changed_grants: list(old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)))?,
+            new_holds: to_json(&new_holds.collect::<StoreResult<Vec<_>>>()?)?,
+            settled_holds: list(old_holds.iter().map(|(account, hold)| hold_columns(account.id(), hold)))?,
+            transactions: to_json(&transactions)?,
+            answers: list(
+                batch.answers.iter().map(|(account, key, answer)| answer_columns(account, key, answer, batch)),
+            )?,
+            new_grants: some(new_grants.iter().map(|(account, grant)| new_grant(account.id(), grant)))?,
+            allowances: some(
+                changed()
+                    .filter(|account| account.changes().allowance)
+                    .filter_map(|account| allowance_columns(account)),
+            )?,
+            service_answers: some(
+                batch.service_answers.iter().map(|(caller, key, answer)| answer_columns(caller, key, answer, batch)),
+            )?,
+            audit: some(batch.audit.iter().map(audit_columns))?,
+        })
     }
 
-    write(transaction, INSERT_GRANTS, new_grants.iter().map(|(account, grant)| new_grant(account.id(), grant))).await?;
-    let new_holds = new_holds.iter().map(|(account, hold)| new_hold(account.id(), hold));
-    write(transaction, INSERT_HOLDS, new_holds.collect::<StoreResult<Vec<_>>>()?).await?;
-    write(transaction, UPDATE_HOLDS, old_holds.iter().map(|(account, hold)| hold_columns(account.id(), hold))).await?;
-    let grants: Vec<_> = old_grants.iter().map(|(account, grant)| grant_columns(account.id(), grant)).collect();
-    let answers = batch.answers.iter();
-    let answers: Vec<_> =
-        answers.map(|(account, key, answer)| (account, key, &answer.fingerprint, &answer.text, batch.now)).collect();
-    write_most(transaction, &accounts, &grants, &rows, &answers).await?;
-    let allowances = changed().filter(|account| account.changes().allowance);
-    write(transaction, UPSERT_ALLOWANCES, allowances.filter_map(|account| allowance_columns(account))).await?;
-    let service_answers = batch
-        .service_answers
-        .iter()
-        .map(|(api_key, key, answer)| (api_key, key, &answer.fingerprint, &answer.text, batch.now));
-    write(transaction, INSERT_SERVICE_ANSWERS, service_answers).await?;
-    write(transaction, INSERT_AUDIT, batch.audit.iter().map(audit_columns)).await
+    /// Whether there is more than [`SAVE`] takes, so that only a transaction keeps it together.
+    pub fn need_several_statements(&self) -> bool {
+        [&self.new_grants, &self.allowances, &self.service_answers, &self.audit].into_iter().any(Option::is_some)
+    }
+
+    /// Begins to save what was loaded without a transaction: from here on nobody else changes these accounts.
+    ///
+    /// # Errors
+    /// Where an account is not as it was loaded.
+    pub async fn lock_unchanged(&self, transaction: &mut DatabaseTransaction) -> StoreResult<()> {
+        let locked = transaction.fetch_all(LOCK_UNCHANGED, &[(&self.accounts).into()]).await?;
+        if locked.len() == self.account_count { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Saves them, in the order in which rows refer to each other.
+    ///
+    /// # Errors
+    /// Where the database refuses it, or an account is not as it was loaded.
+    pub async fn save(&self, transaction: &mut DatabaseTransaction) -> StoreResult<()> {
+        write(transaction, INSERT_GRANTS, self.new_grants.as_deref()).await?;
+        self.save_most(transaction).await?;
+        write(transaction, UPSERT_ALLOWANCES, self.allowances.as_deref()).await?;
+        write(transaction, INSERT_SERVICE_ANSWERS, self.service_answers.as_deref()).await?;
+        write(transaction, INSERT_AUDIT, self.audit.as_deref()).await
+    }
+
+    async fn save_most(&self, transaction: &mut DatabaseTransaction) -> StoreResult<()> {
+        // The count is one of a batch, which is bounded.
+        let count = i64::try_from(self.account_count).unwrap_or_default();
+        let lists = [
+            &self.accounts,
+            &self.changed_grants,
+            &self.new_holds,
+            &self.settled_holds,
+            &self.transactions,
+            &self.answers,
+        ];
+        let values: Vec<Value<'_>> = lists.into_iter().map(Value::from).chain([Value::from(count)]).collect();
+        // All of its answer is read: on its own, the statement is on the disk only at its end.
+        let found = transaction.fetch_all(SAVE, &values).await?;
+        let found = found.first().map(|row| row.integer("found")).transpose()?;
+        if found == Some(count) { Ok(()) } else { Err(StoreError::Conflict) }
+    }
 }
 
-/// Writes what almost every batch has, in as few trips as the database allows.
-async fn write_most(
-    transaction: &mut DatabaseTransaction,
-    accounts: &[impl Serialize],
-    grants: &[impl Serialize],
-    rows: &[impl Serialize],
-    answers: &[impl Serialize],
-) -> StoreResult<()> {
-    if accounts.is_empty() && answers.is_empty() {
-        return Ok(());
-    }
-    let (accounts, grants) = (to_json(&accounts)?, to_json(&grants)?);
-    let (added, has_added) = ((to_json(&rows)?, to_json(&answers)?), !(rows.is_empty() && answers.is_empty()));
-    if transaction.takes_several_statements() {
-        let values = [(&accounts).into(), (&grants).into(), (&added.0).into(), (&added.1).into()];
-        transaction.execute(SAVE_ALL, &values).await?;
-        return Ok(());
-    }
-    transaction.execute(CHANGE, &[(&accounts).into(), (&grants).into()]).await?;
-    if has_added {
-        transaction.execute(ADD, &[(&added.0).into(), (&added.1).into()]).await?;
-    }
-    Ok(())
+fn list<T: Serialize>(rows: impl Iterator<Item = T>) -> StoreResult<String> {
+    to_json(&rows.collect::<Vec<_>>())
 }
 
-/// Runs a statement over all rows at once; without rows there is nothing to run.
-async fn write<T: Serialize>(
-    transaction: &mut DatabaseTransaction,
-    statement: &'static str,
-    rows: impl IntoIterator<Item = T>,
-) -> StoreResult<()> {
-    let rows: Vec<T> = rows.into_iter().collect();
-    if !rows.is_empty() {
-        transaction.execute(statement, &[(&to_json(&rows)?).into()]).await?;
+fn some<T: Serialize>(rows: impl Iterator<Item = T>) -> StoreResult<Option<String>> {
+    let mut rows = rows.peekable();
+    rows.peek().is_some().then(|| list(rows)).transpose()
+}
+
+/// Runs a statement over a list of rows at once; without rows there is nothing to run.
+async fn write(transaction: &mut DatabaseTransaction, statement: &'static str, rows: Option<&str>) -> StoreResult<()> {
+    if let Some(rows) = rows {
+        transaction.execute(statement, &[rows.into()]).await?;
     }
     Ok(())
 }
 
 /// Adds rows of the audit log on their own.
 pub(super) async fn save_audit(transaction: &mut DatabaseTransaction, entry: &AuditEntry) -> StoreResult<()> {
-    write(transaction, INSERT_AUDIT, [audit_columns(entry)]).await
+    write(transaction, INSERT_AUDIT, Some(&to_json(&[audit_columns(entry)])?)).await
 }
 
 fn changed_grants(account: &Account) -> impl Iterator<Item = (&Account, &Grant)> {
@@ -230,10 +330,19 @@ fn changed_holds(account: &Account) -> impl Iterator<Item = (&Account, &Hold)> {
 
 // Each function below gives the columns of its statement, in the statement's order.
 
-fn account_columns(account: &Account, head: &Head, seal: String) -> impl Serialize + use<> {
+fn account_columns(account: &Account, mark: &Mark, key: &ChainKey) -> impl Serialize + use<> {
     let (total, held, debt) = (account.total(), account.held(), account.debt());
-    let due = account.next_due_at();
-    (account.id(), total, held, debt, account.last_seq(), head.rows, head.code.clone(), seal, due)
+    let (head, seal, due) = (&mark.head, key.seal(account.id(), &mark.head), account.next_due_at());
+    (account.id(), total, held, debt, account.last_seq(), head.rows, head.code.clone(), seal, due, mark.version)
+}
+
+fn answer_columns<'a, Owner: Serialize>(
+    owner: Owner,
+    key: &'a IdempotencyKey,
+    answer: &'a StoredAnswer,
+    batch: &Batch<'_>,
+) -> (Owner, &'a IdempotencyKey, &'a str, &'a str, Timestamp) {
+    (owner, key, &answer.fingerprint, &answer.text, batch.now)
 }
 
 fn new_grant(account: AccountId, grant: &Grant) -> impl Serialize + '_ {
