@@ -1,13 +1,17 @@
-// Two servers for all tests, each on a fresh database in a folder of its own: one with the demo's payments, and one with
-// Stripe's, which a stand-in beside it takes. Every test signs up its own people.
+// Three servers for all tests, each on a fresh database in a folder of its own: one with the demo's payments, and two with
+// Stripe's, taken by our stand-in beside the one and by emulate beside the other. Every test signs up its own people.
 import { defineConfig } from "@playwright/test";
 
 const port = 3917;
 const stripePort = 3918;
 const standinPort = 3919;
+const emulatedPort = 3920;
+const emulatePort = 3921;
 const withStripe = /stripe\.spec\.ts/;
+const withEmulate = /emulate\.spec\.ts/;
 
 const stripeUrl = `http://127.0.0.1:${stripePort}`;
+const emulatedUrl = `http://127.0.0.1:${emulatedPort}`;
 const server = {
   timeout: 60_000,
   reuseExistingServer: false,
@@ -33,8 +37,8 @@ export default defineConfig({
     trace: "retain-on-failure",
   },
   projects: [
-    { name: "with JavaScript", testIgnore: withStripe },
-    { name: "without JavaScript", testIgnore: withStripe, use: { javaScriptEnabled: false }, grepInvert: /@script/ },
+    { name: "with JavaScript", testIgnore: [withStripe, withEmulate] },
+    { name: "without JavaScript", testIgnore: [withStripe, withEmulate], use: { javaScriptEnabled: false }, grepInvert: /@script/ },
     { name: "Stripe, with JavaScript", testMatch: withStripe, use: { baseURL: stripeUrl } },
     {
       name: "Stripe, without JavaScript",
@@ -42,6 +46,8 @@ export default defineConfig({
       use: { baseURL: stripeUrl, javaScriptEnabled: false },
       grepInvert: /@script/,
     },
+    { name: "emulate, with JavaScript", testMatch: withEmulate, use: { baseURL: emulatedUrl } },
+    { name: "emulate, without JavaScript", testMatch: withEmulate, use: { baseURL: emulatedUrl, javaScriptEnabled: false } },
   ],
   webServer: [
     { ...server, command: `./start-server.sh ${port}`, url: `http://127.0.0.1:${port}/readyz` },
@@ -50,6 +56,12 @@ export default defineConfig({
       command: `../scripts/stripe-local.sh ${stripePort} ${standinPort}`,
       url: `${stripeUrl}/readyz`,
       env: { SCRIP_LOG: "warn" },
+    },
+    {
+      ...server,
+      command: `../scripts/stripe-local.sh ${emulatedPort} ${emulatePort} emulate`,
+      url: `${emulatedUrl}/readyz`,
+      env: { SCRIP_LOG: "error" },
     },
   ],
 });

@@ -265,11 +265,15 @@ setup_end2end() {
         debian_install chromium fonts-dejavu-core
         BROWSER=$(find_browser) || die "Please install Chromium."
     fi
-    if ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-lock; then
-        say "installing Node packages for the end-to-end tests"
-        (cd end2end && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund)
-        cp end2end/package-lock.json end2end/node_modules/.installed-lock
-    fi
+    install_node_packages end2end "the end-to-end tests"
+    install_node_packages end2end/emulate "emulate, which stands in for Stripe"
+}
+
+install_node_packages() { # folder, what for
+    cmp -s "$1/package-lock.json" "$1/node_modules/.installed-lock" && return
+    say "installing Node packages for $2"
+    (cd "$1" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund)
+    cp "$1/package-lock.json" "$1/node_modules/.installed-lock"
 }
 
 # --- The whole --------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ mod changes;
 #[path = "stripe/client.rs"]
 mod client;
 mod common;
+#[path = "stripe/emulate.rs"]
+mod emulate;
 #[path = "stripe/localstripe.rs"]
 mod localstripe;
 #[path = "stripe/official.rs"]
