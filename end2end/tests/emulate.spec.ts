@@ -1,5 +1,5 @@
-// Paying on the hosted page of emulate, a server for Stripe's protocol that others have written. Its events have no id, so
-// they are refused, and the site asks for what was paid some minutes later; tests/stripe/emulate.rs shows that part.
+// Paying on the hosted page of emulate, a server for Stripe's protocol that others have written. Its events have no id and
+// are refused, so the site goes on waiting for the provider's word; tests/stripe/emulate.rs shows what comes of that.
 import { alive, expect, expectBalance, signUp, test } from "./people";
 
 // What its page asks for and has not.

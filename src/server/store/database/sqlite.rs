@@ -194,5 +194,6 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
     let mut turn = writer.take().await?;
     migrations::sqlite().run(turn.connection()?).await?;
     turn.finish();
-    Ok(Pools { readers: Line::new(options.read_only(true).create_if_missing(false), READERS), writer })
+    let reads = options.read_only(true).create_if_missing(false).optimize_on_close(false, None);
+    Ok(Pools { readers: Line::new(reads, READERS), writer })
 }
