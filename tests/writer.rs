@@ -89,6 +89,24 @@ on_both_databases! {
         test.assert_books_balance().await;
     }
 
+    /// A hold that goes back leaves no row of history, so the database itself has nothing to refuse.
+    async fn two_programs_that_give_holds_of_one_account_back_at_once_lose_none(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let other = test.beside().await;
+        let account = test.account(400).await;
+        let holding = |_| Submission::one(account, hold(1), memo());
+        let held = all_at_once(&[&test.ledger], 400, holding).await;
+        let held: Vec<_> = held.into_iter().map(|answer| hold_id(&answer.unwrap())).collect();
+        let giving_back = |index: usize| {
+            let release = Operation::Release { hold: held[index], reason: "not needed".to_owned(), by: Settler::Anyone };
+            Submission::one(account, release, memo())
+        };
+        let answers = all_at_once(&[&test.ledger, &other.ledger], held.len(), giving_back).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(test.balance(account).await, Credits::of(400));
+        test.assert_books_balance().await;
+    }
+
     async fn five_hundred_grants_at_once_are_exact(engine: Engine) {
         let test = TestLedger::start(engine).await;
         let account = test.account(0).await;
