@@ -197,7 +197,7 @@ BEGIN
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single
-    -- pair of most rows is compared as a text: to open the list takes longer.
+    -- pair of most rows is compared as a text, without opening the list.
     drawn_on := split_part(substr(new.draws, 3), ',', 1);
     IF new.amount <> 0 AND drawn_on ~ '^[1-9][0-9]{0,17}$' AND new.draws = '[[' || drawn_on || ',' || new.amount || ']]' THEN
         SELECT true INTO fits FROM grants WHERE account_id = new.account_id AND id = CAST(drawn_on AS BIGINT);

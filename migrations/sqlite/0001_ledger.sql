@@ -159,7 +159,7 @@ WHEN coalesce((SELECT new.balance_after - new.amount <> balance_after OR new.seq
 BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before'); END;
 
 -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single pair of
--- most rows is compared as a text: to open the list would take longer than all the rest.
+-- most rows is compared as a text, without opening the list.
 CREATE TRIGGER transactions_draws_add_up BEFORE INSERT ON transactions
 WHEN CASE
     WHEN new.amount <> 0 AND new.draws = '[[' || CAST(substr(new.draws, 3) AS INTEGER) || ',' || new.amount || ']]'

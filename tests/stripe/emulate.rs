@@ -4,10 +4,9 @@
 
 use super::common::NOW;
 use super::common::server::{PASSWORD, config_in};
+use super::localstripe::{Sent, listen};
 use super::shop::settings;
 use super::standin::SECRET_KEY;
-use axum::extract::State;
-use http::HeaderMap;
 use reqwest::redirect::Policy;
 use scrip::api::views::OrderStatusView;
 use scrip::domain::identity::Role;
@@ -79,22 +78,6 @@ impl Emulate {
     }
 }
 
-/// Takes what is sent to it.
-async fn listen() -> (String, mpsc::UnboundedReceiver<(HeaderMap, String)>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let app = axum::Router::new()
-        .fallback(
-            |State(sender): State<mpsc::UnboundedSender<(HeaderMap, String)>>, headers: HeaderMap, body: String| async move {
-                let _ = sender.send((headers, body));
-            },
-        )
-        .with_state(sender);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (url, receiver)
-}
-
 async fn begin_pack(services: &Services, account: AccountId) -> (OrderId, String) {
     let purchase = Purchase::Pack(PlanId::parse("pack-500").unwrap());
     let Begun { order, .. } = services.begin_purchase(account, purchase, None).await.unwrap();
@@ -139,8 +122,7 @@ async fn a_pack_is_paid_on_the_page_of_another_server_and_given_only_for_a_sum_t
 
     // Its event is signed as Stripe's are, and tells no id.
     let told = async |events: &mut mpsc::UnboundedReceiver<_>, kind: &str| loop {
-        let (headers, body): (HeaderMap, String) =
-            tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
+        let (headers, body): Sent = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
         if serde_json::from_str::<Value>(&body).unwrap()["type"] == kind {
             return (headers, body);
         }

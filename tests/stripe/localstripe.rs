@@ -51,14 +51,15 @@ impl LocalStripe {
     }
 }
 
-type Sent = (HeaderMap, String);
+pub type Sent = (HeaderMap, String);
 
-/// Takes what is sent to it.
-async fn listen() -> (String, mpsc::UnboundedReceiver<Sent>) {
+/// Takes what is sent to it; emulate's events too.
+pub async fn listen() -> (String, mpsc::UnboundedReceiver<Sent>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let app = axum::Router::new()
         .fallback(|State(sender): State<mpsc::UnboundedSender<Sent>>, headers: HeaderMap, body: String| async move {
-            sender.send((headers, body)).unwrap();
+            // What comes after the test has ended is of no use.
+            let _ = sender.send((headers, body));
         })
         .with_state(sender);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 const MAX_TRIES: u32 = 8;
 
 /// How often a batch lets the others have their turn, so that callers who were just answered and ask again come along
-/// rather than wait for the one after it: with 64 such callers two batches of 32 would chase each other. A turn takes
-/// about a microsecond when there is nothing to do.
+/// rather than wait for the one after it: with 64 such callers two batches of 32 would chase each other. Only a batch that
+/// is smaller than the one before it waits so.
 const MAX_TURNS: u32 = 16;
 
 type Reply = oneshot::Sender<Result<Answer, LedgerError>>;

@@ -17,11 +17,10 @@ const READERS: u32 = 8;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the connection that writes keeps of the file in memory, in KiB; negative by SQLite's convention. Its default of
-/// 2 MB is less than what one large batch touches, which then goes to the disk twice.
+/// 2 MB is less than the pages that one large batch changes, some of which then leave memory before the commit.
 const WRITER_CACHE: &str = "-65536";
 /// Pages of 4 KiB in the log before they go to their places in the file (64 MiB). A page that many batches change goes
-/// there once; with SQLite's default of 1,000 every large batch would wait for that. Reading the log after a crash takes
-/// a fraction of a second.
+/// there once; SQLite's default of 1,000 is less than one large batch changes. After a crash so much is read at the start.
 const CHECKPOINT_PAGES: &str = "16384";
 
 /// The connections to one file.
@@ -40,7 +39,7 @@ impl Pools {
 }
 
 /// Connections of one kind, for which one waits in line. sqlx's own pool asks a connection whether it is well after each
-/// use, which takes as long as a small statement; a file does not hang up.
+/// use, which is one more trip to its thread; a file does not hang up.
 #[derive(Clone, Debug)]
 pub(in crate::server::store) struct Line(Arc<Shared>);
 

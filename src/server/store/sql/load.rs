@@ -54,7 +54,7 @@ macro_rules! accounts_of {
 }
 
 const LOAD_ACCOUNTS: Sql = accounts_of!("IN (SELECT CAST(value AS BIGINT) FROM json_each($1))");
-/// To open a list of one takes longer than all the rest.
+/// Without a list to open, for one.
 const READ_ACCOUNT: Sql = accounts_of!("= $1");
 
 /// Grants that a row of history has opened or moved, though nothing may be left of them: a refund may have to open them
