@@ -3,7 +3,7 @@
 TOOLS := scripts/with-tools.sh
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help setup build run dev stripe-local test test-long mutants check unit end2end fuzz bench bench-long fmt clean
+.PHONY: help setup build program site run dev stripe-local test test-long mutants check unit end2end fuzz bench bench-long fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,14 @@ setup: ## install what building needs (seconds where it is there)
 	@scripts/setup.sh build
 
 build: setup ## target/release/scrip and target/site, ready to serve
-	$(TOOLS) cargo leptos build --release --precompress
+	@$(MAKE) --no-print-directory -j2 program site
+
+# Both at once, since each ends with a crate that keeps only one core busy. The program takes longer, so it goes first.
+program:
+	$(TOOLS) cargo leptos build --release --server-only
+
+site:
+	nice -n 5 $(TOOLS) cargo leptos build --release --precompress --frontend-only
 
 run: build ## build and serve at http://127.0.0.1:3000, data in ./data
 	@target/release/scrip serve
