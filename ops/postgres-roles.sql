@@ -73,7 +73,7 @@ GRANT SELECT, INSERT, UPDATE (balance, held, debt, last_seq, next_due, chain_row
 GRANT SELECT, INSERT, UPDATE (remaining, held, expired, clawed_back) ON grants TO :"app";
 GRANT SELECT, INSERT, UPDATE (status, captured, reason, settled_at) ON holds TO :"app";
 GRANT SELECT, INSERT, UPDATE (plan, reference, credits_per_month, anchor, first_month, next_month, end_month,
-    renewal_credits, next_at) ON allowances TO :"app";
+    renewal_credits) ON allowances TO :"app";
 
 -- People, their purchases and their keys.
 GRANT SELECT, INSERT, UPDATE (role, password_hash, name) ON users TO :"app";

@@ -7,9 +7,11 @@ mod chain;
 mod common;
 #[path = "store_contract/falsification.rs"]
 mod falsification;
+#[path = "store_contract/roles.rs"]
+mod roles;
 
 use common::{
-    Engine, NOW, TestLedger, account_of, all_at_once, audit_entry, charge, grant, hold, hold_id, new_api_key,
+    Engine, NOW, TestLedger, account_of, all_at_once, audit_entry, charge, grant, hold, hold_id, memo, new_api_key,
     on_both_databases, receipt, step, subscribe,
 };
 use scrip::domain::access::{ApiKey, Scopes};
@@ -22,8 +24,8 @@ use scrip::domain::{
 };
 use scrip::server::ledger::{Answer, LedgerError, Submission, Target};
 use scrip::server::store::{
-    AuditEntry, BalanceChange, Booking, Creation, HistoryEntry, HistoryFilter, HistoryQuery, LedgerStore, NewApiKey,
-    Order, OrderItem, OrderStatus, SqlStore, Totals,
+    AuditEntry, BalanceChange, Batch, Booking, Creation, Guard, HistoryEntry, HistoryFilter, HistoryQuery, LedgerStore,
+    NewApiKey, Order, OrderItem, OrderStatus, SqlStore, Totals, Wanted,
 };
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -286,6 +288,22 @@ on_both_databases! {
         assert_eq!(test.store.list_expired_creations(after, 5).await.unwrap(), ["abc.png"]);
         test.store.remove_creation("abc.png").await.unwrap();
         assert!(test.store.list_expired_creations(after, 5).await.unwrap().is_empty());
+    }
+
+    /// A second try, which locks, would hide that the first one never does it.
+    async fn a_batch_is_saved_at_its_first_try_whether_its_account_is_loaded_or_remembered(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let id = test.account(10).await;
+        for left in [9, 8, 7] {
+            let mut transaction = test.store.begin(Guard::Compare).await.unwrap();
+            let wanted = Wanted { accounts: vec![id], ..Wanted::default() };
+            let mut account = transaction.load(&wanted).await.unwrap().accounts.remove(&id).unwrap();
+            account.apply(&charge(1), &memo(), NOW).unwrap();
+            let batch = Batch { accounts: vec![&account], now: NOW, ..Batch::default() };
+            transaction.commit(&batch).await.unwrap();
+            assert_eq!(test.balance(id).await, Credits::of(left));
+        }
+        test.assert_books_balance().await;
     }
 
     async fn a_database_of_ours_is_opened_again_with_all_that_is_in_it(engine: Engine) {

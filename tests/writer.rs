@@ -107,6 +107,30 @@ on_both_databases! {
         test.assert_books_balance().await;
     }
 
+    /// What one program remembers of an account is worth nothing once another one has changed it, for a refusal no less
+    /// than for a receipt.
+    async fn two_programs_by_turns_always_know_what_the_other_one_did(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let other = test.beside().await;
+        let account = test.account(1).await;
+        for _ in 0..3 {
+            for (here, there) in [(&test.ledger, &other.ledger), (&other.ledger, &test.ledger)] {
+                assert!(here.submit(Submission::one(account, charge(1), memo())).await.is_ok());
+                let refused = here.submit(Submission::one(account, charge(1), memo())).await;
+                assert!(matches!(refused, Err(LedgerError::Refused(Refusal::Insufficient { .. }))), "{refused:?}");
+                let granting = Submission::one(account, grant(Source::Promotion, 1), memo());
+                assert!(there.submit(granting).await.is_ok());
+            }
+        }
+        // With something left, so that the account is there to be remembered as it was.
+        assert!(test.ledger.submit(Submission::one(account, grant(Source::Promotion, 1), memo())).await.is_ok());
+        assert!(test.ledger.submit(Submission::one(account, charge(1), memo())).await.is_ok());
+        assert!(other.ledger.submit(Submission::one(account, charge(1), memo())).await.is_ok());
+        let refused = test.ledger.submit(Submission::one(account, charge(1), memo())).await;
+        assert!(matches!(refused, Err(LedgerError::Refused(Refusal::Insufficient { .. }))), "{refused:?}");
+        test.assert_books_balance().await;
+    }
+
     async fn five_hundred_grants_at_once_are_exact(engine: Engine) {
         let test = TestLedger::start(engine).await;
         let account = test.account(0).await;

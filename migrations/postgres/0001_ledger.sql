@@ -174,55 +174,70 @@ CREATE TABLE transactions (
 -- What was already given back of a charge is asked at every refund.
 CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of) WHERE refund_of IS NOT NULL;
 
--- Runs for every row of a batch, and sees the rows of the batch before it. Each question is one look into an
--- index, and stays one: without the setting, a connection keeps the plan that it made while the table was one
--- page, and reads through the table for every row until the next ANALYZE.
-CREATE FUNCTION follow_from_the_row_before() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+-- Runs once for the rows of a statement, after them, and asks for all of them at once: a look into an index for each row
+-- and no more. Without the settings a connection keeps the plan that it made while the tables were one page, and reads
+-- through them until the next ANALYZE.
+CREATE FUNCTION follow_from_the_rows_before() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    last_seq     BIGINT;
-    last_balance BIGINT;
-    drawn_on     TEXT;
-    fits         BOOLEAN;
+    is_stray   BOOLEAN;
+    is_broken  BOOLEAN;
+    is_undrawn BOOLEAN;
+    is_unnamed BOOLEAN;
 BEGIN
     -- Two transactions that do not see each other's rows would both follow from the same one. The writer holds
-    -- this lock already.
-    PERFORM 1 FROM accounts WHERE id = new.account_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'a row of history is of an account' USING ERRCODE = 'foreign_key_violation';
+    -- these locks already. What others have committed until then, the next query sees, except where all queries see one
+    -- moment.
+    IF current_setting('transaction_isolation') = 'repeatable read' THEN
+        RAISE EXCEPTION 'history is written in transactions that are read committed or serializable'
+        USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    SELECT seq, balance_after INTO last_seq, last_balance
-    FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1;
-    IF new.balance_after - new.amount <> coalesce(last_balance, 0) OR new.seq <= coalesce(last_seq, 0) THEN
+    PERFORM 1 FROM accounts WHERE id IN (SELECT account_id FROM added) ORDER BY id FOR NO KEY UPDATE;
+    WITH linked AS (
+        SELECT n.account_id, n.seq, n.amount, n.draws, n.refund_of, n.balance_after - n.amount AS balance_before,
+            lag(n.seq) OVER own AS seq_before, lag(n.balance_after) OVER own AS balance_after_before,
+            count(*) OVER (PARTITION BY n.account_id) AS row_count, split_part(substr(n.draws, 3), ',', 1) AS drawn_on
+        FROM added n WINDOW own AS (PARTITION BY n.account_id ORDER BY n.seq))
+    SELECT
+        bool_or((SELECT a.id FROM accounts a WHERE a.id = n.account_id) IS NULL),
+        -- The first of an account's new rows follows from the last one of the others, and none of these comes after it.
+        bool_or(CASE WHEN n.seq_before IS NULL THEN
+            n.balance_before <> coalesce((SELECT t.balance_after FROM transactions t
+                WHERE t.account_id = n.account_id AND t.seq < n.seq ORDER BY t.seq DESC LIMIT 1), 0)
+            OR n.row_count <> (SELECT count(*) FROM transactions t WHERE t.account_id = n.account_id AND t.seq >= n.seq)
+            ELSE n.seq = n.seq_before OR n.balance_before <> n.balance_after_before END),
+        -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single
+        -- pair of most rows is compared as a text, without opening the list.
+        bool_or((CASE
+            WHEN n.amount <> 0 AND n.drawn_on ~ '^[1-9][0-9]{0,17}$'
+                AND n.draws = '[[' || n.drawn_on || ',' || n.amount || ']]'
+                THEN (SELECT true FROM grants g WHERE g.account_id = n.account_id AND g.id = CAST(n.drawn_on AS BIGINT))
+            ELSE (SELECT count(*) = count(g.id) AND coalesce(sum(CAST(part.value ->> 1 AS BIGINT)), 0) = n.amount
+                    AND coalesce(bool_and(jsonb_typeof(part.value -> 1) = 'number' AND part.value ->> 1 <> '0'
+                        AND jsonb_array_length(part.value) = 2), true)
+                FROM jsonb_array_elements(n.draws::jsonb) AS part (value)
+                LEFT JOIN grants g ON g.account_id = n.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT))
+            END) IS NOT TRUE),
+        bool_or(CASE WHEN n.refund_of IS NOT NULL THEN n.refund_of >= n.seq OR (SELECT true FROM transactions t
+            WHERE t.account_id = n.account_id AND t.seq = n.refund_of LIMIT 1) IS NOT TRUE END)
+    INTO is_stray, is_broken, is_undrawn, is_unnamed
+    FROM linked n;
+    IF is_stray THEN
+        RAISE EXCEPTION 'a row of history is of an account' USING ERRCODE = 'foreign_key_violation';
+    ELSIF is_broken THEN
         RAISE EXCEPTION 'a row of history follows from the row before'
         USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    -- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single
-    -- pair of most rows is compared as a text, without opening the list.
-    drawn_on := split_part(substr(new.draws, 3), ',', 1);
-    IF new.amount <> 0 AND drawn_on ~ '^[1-9][0-9]{0,17}$' AND new.draws = '[[' || drawn_on || ',' || new.amount || ']]' THEN
-        SELECT true INTO fits FROM grants WHERE account_id = new.account_id AND id = CAST(drawn_on AS BIGINT);
-    ELSE
-        SELECT count(*) = count(g.id) AND coalesce(sum(CAST(part.value ->> 1 AS BIGINT)), 0) = new.amount
-            AND coalesce(bool_and(jsonb_typeof(part.value -> 1) = 'number' AND part.value ->> 1 <> '0'
-                AND jsonb_array_length(part.value) = 2), true) INTO fits
-        FROM jsonb_array_elements(new.draws::jsonb) AS part (value)
-        LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT);
-    END IF;
-    IF fits IS NOT TRUE THEN
+    ELSIF is_undrawn THEN
         RAISE EXCEPTION 'the draws of a row of history add up to its amount'
         USING ERRCODE = 'integrity_constraint_violation';
+    ELSIF is_unnamed THEN
+        RAISE EXCEPTION 'a refund names an earlier row of history' USING ERRCODE = 'foreign_key_violation';
     END IF;
-    -- Apart from the next condition: together they would be run as a query for every row.
-    IF new.refund_of IS NOT NULL THEN
-        IF NOT EXISTS (SELECT 1 FROM transactions WHERE account_id = new.account_id AND seq = new.refund_of) THEN
-            RAISE EXCEPTION 'a refund names an earlier row of history' USING ERRCODE = 'foreign_key_violation';
-        END IF;
-    END IF;
-    RETURN new;
+    RETURN NULL;
 END $$;
 
-CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions FOR EACH ROW
-EXECUTE FUNCTION follow_from_the_row_before();
+CREATE TRIGGER transactions_follow AFTER INSERT ON transactions REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION follow_from_the_rows_before();
 
 -- Only the words of a person may be erased, once, and what stood for them in the chain stays.
 CREATE TRIGGER transactions_never_change BEFORE UPDATE ON transactions FOR EACH ROW
@@ -309,13 +324,8 @@ CREATE TABLE allowances (
     -- The first month that is not paid for; absent where nothing has to be paid.
     end_month         BIGINT CHECK (end_month >= next_month),
     -- What that month will bring once it is paid for; only to be told.
-    renewal_credits   BIGINT NOT NULL CHECK (renewal_credits BETWEEN 0 AND 9007199254740991),
-    -- When that month begins; absent where the plan has no monthly credits. Only the job that books what is
-    -- due looks here; the rule is the program's.
-    next_at           BIGINT
+    renewal_credits   BIGINT NOT NULL CHECK (renewal_credits BETWEEN 0 AND 9007199254740991)
 );
-
-CREATE INDEX allowances_due ON allowances (next_at) WHERE next_at IS NOT NULL;
 
 -- What administrators and the system did, and why.
 CREATE TABLE audit (

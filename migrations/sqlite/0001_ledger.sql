@@ -258,13 +258,8 @@ CREATE TABLE allowances (
     -- The first month that is not paid for; absent where nothing has to be paid.
     end_month         INTEGER CHECK (end_month >= next_month),
     -- What that month will bring once it is paid for; only to be told.
-    renewal_credits   INTEGER NOT NULL CHECK (renewal_credits BETWEEN 0 AND 9007199254740991),
-    -- When that month begins; absent where the plan has no monthly credits. Only the job that books what is
-    -- due looks here; the rule is the program's.
-    next_at           INTEGER
+    renewal_credits   INTEGER NOT NULL CHECK (renewal_credits BETWEEN 0 AND 9007199254740991)
 ) STRICT;
-
-CREATE INDEX allowances_due ON allowances (next_at) WHERE next_at IS NOT NULL;
 
 -- What administrators and the system did, and why.
 CREATE TABLE audit (

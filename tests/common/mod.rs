@@ -96,6 +96,11 @@ impl TestLedger {
         Self::open(url, folder, Arc::new(ManualClock::new(NOW))).await
     }
 
+    /// On a database that is there.
+    pub async fn on(url: String) -> Self {
+        Self::open(DatabaseUrl::Postgres(url), tempfile::tempdir().unwrap(), Arc::new(ManualClock::new(NOW))).await
+    }
+
     /// Another program on the same database, by the same clock.
     pub async fn beside(&self) -> Self {
         Self::open(self.url.clone(), tempfile::tempdir().unwrap(), self.clock.clone()).await

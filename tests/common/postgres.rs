@@ -74,6 +74,19 @@ pub fn new_database() -> String {
     cluster.unwrap_or_else(|problem| panic!("{problem}")).new_database()
 }
 
+/// Runs a file of SQL by psql, with variables for it.
+///
+/// # Panics
+/// Where psql is not there, or the file does not run to its end.
+pub fn run_file(url: &str, file: &Path, variables: &[(&str, &str)]) {
+    let programs = find_programs().unwrap_or_else(|| panic!("PostgreSQL is not installed"));
+    let mut psql = command(&programs.join("psql"));
+    psql.args(["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname", url, "--file"]).arg(file);
+    psql.args(variables.iter().map(|(name, value)| format!("--set={name}={value}")));
+    let done = psql.output().unwrap_or_else(|error| panic!("psql cannot be run: {error}"));
+    assert!(done.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&done.stderr));
+}
+
 impl Cluster {
     /// Starts a server with settings that are not the usual ones, each as `name=value`.
     ///

@@ -274,7 +274,7 @@ pub struct Account {
     loaded_seq: Seq,
     /// In burn order. Those without anything left are here only where a refund may need them.
     grants: Vec<Grant>,
-    /// Pending ones, and those that changed since loading.
+    /// In the order in which they were made: pending ones, and those that changed since loading.
     holds: Vec<Hold>,
     debt: Credits,
     charges: Vec<Charge>,
@@ -311,8 +311,9 @@ impl Account {
 
     /// An account as the store has it.
     pub fn load(id: AccountId, snapshot: Snapshot) -> Self {
-        let Snapshot { last_seq, debt, mut grants, holds, charges, resets, allowance } = snapshot;
+        let Snapshot { last_seq, debt, mut grants, mut holds, charges, resets, allowance } = snapshot;
         grants.sort_by_key(Grant::burn_order);
+        holds.sort_by_key(|hold| hold.id);
         let changes = Changes::default();
         Self { id, last_seq, loaded_seq: last_seq, grants, holds, debt, charges, resets, allowance, changes }
     }
@@ -346,6 +347,23 @@ impl Account {
         }?;
         self.settle_ends(now);
         Ok(outcome.with_balance(self.balance()))
+    }
+
+    /// The account as the store has it once its changes are saved, with nothing in it that only some operations need.
+    #[must_use]
+    pub fn as_saved(&self) -> Self {
+        let open = self.grants.iter().filter(|grant| !grant.remaining.is_zero());
+        let pending = self.holds.iter().filter(|hold| hold.status == HoldStatus::Pending);
+        let snapshot = Snapshot {
+            last_seq: self.last_seq,
+            debt: self.debt,
+            grants: open.cloned().collect(),
+            holds: pending.cloned().collect(),
+            charges: Vec::new(),
+            resets: Vec::new(),
+            allowance: self.allowance.clone(),
+        };
+        Self::load(self.id, snapshot)
     }
 
     /// Which account it is.

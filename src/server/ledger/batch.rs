@@ -87,6 +87,8 @@ pub(super) async fn commit(
     if has_claimed || batch.has_changes() {
         transaction.commit(&batch.as_rows(now)).await?;
         store.announce(batch.news());
+    } else {
+        transaction.finish().await?;
     }
     Ok(replies)
 }

@@ -164,12 +164,17 @@ pub trait LedgerTransaction: Send {
     /// its books were read.
     async fn claim_booking(&mut self, account: AccountId, booking: &Booking, now: Timestamp) -> StoreResult<bool>;
 
-    /// Loads all that a batch needs, in a number of statements that does not depend on its size.
+    /// Loads all that a batch needs, in a number of statements that does not depend on its size. Accounts may come from
+    /// memory; whether they are still so shows at the commit or the end.
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded>;
 
     /// Saves what a batch changed, likewise, and makes it durable: after this returns, a power cut takes nothing
     /// back.
     async fn commit(self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError>;
+
+    /// Ends it where there is nothing to save. Only now is it certain that what was loaded was so:
+    /// [`StoreError::Conflict`] where it was not.
+    async fn finish(self: Box<Self>) -> StoreResult<()>;
 }
 
 /// What a batch needs to know.

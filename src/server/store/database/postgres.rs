@@ -23,6 +23,19 @@ const IDLE_TIMEOUT_MS: &str = "30000";
 /// After so long without use a connection is asked whether it is still there. Asking each time is a trip for each use.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// Begins a transaction that reads all its statements as of one moment.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// The same for what goes through whole tables.
+pub(super) const BEGIN_LARGE_SNAPSHOT: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
+     SET LOCAL enable_mergejoin = on";
+
+/// How the server is to plan. Nearly everything is a look into an index, and a connection keeps the plan of a statement that
+/// it has made while a table was one page, and would read through the table until the next ANALYZE. Where only the whole
+/// table has the answer it is read all the same, and looks so expensive then that the server would begin to compile.
+const PLANS: [(&str, &str); 4] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
 /// The connections to one database.
 #[derive(Clone, Debug)]
 pub(in crate::server::store) struct Pools {
@@ -109,7 +122,8 @@ impl KeptConnections {
 pub(super) async fn open(url: &str) -> StoreResult<Pools> {
     let options = PgConnectOptions::from_str(url)?
         .application_name("scrip")
-        .options([("lock_timeout", LOCK_TIMEOUT_MS), ("idle_in_transaction_session_timeout", IDLE_TIMEOUT_MS)]);
+        .options([("lock_timeout", LOCK_TIMEOUT_MS), ("idle_in_transaction_session_timeout", IDLE_TIMEOUT_MS)])
+        .options(PLANS);
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

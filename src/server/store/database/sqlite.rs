@@ -1,10 +1,14 @@
 //! SQLite: one file, one connection that writes, several that read beside it without waiting.
 
-use super::{ACQUIRE_TIMEOUT, migrations};
-use crate::server::store::StoreResult;
+use super::{ACQUIRE_TIMEOUT, Given, Value, given, migrations};
+use crate::server::store::{StoreError, StoreResult};
+use futures_util::TryStreamExt;
+use futures_util::future::ready;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Executor, Row, SqliteConnection};
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -22,6 +26,22 @@ const WRITER_CACHE: &str = "-65536";
 /// Pages of 4 KiB in the log before they go to their places in the file (64 MiB). A page that many batches change goes
 /// there once; SQLite's default of 1,000 is less than one large batch changes. After a crash so much is read at the start.
 const CHECKPOINT_PAGES: &str = "16384";
+
+/// Begins a transaction that writes, and asks for the number that changes whenever another connection has changed the
+/// file (sqlite.org/pragma.html#pragma_data_version).
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE; PRAGMA data_version";
+pub(super) const BEGIN_READ: &str = "BEGIN";
+/// The same in front of changes. It fails where the number is another one: the absolute value of the lowest number is more
+/// than a number holds (sqlite.org/lang_corefunc.html#abs).
+const BEGIN_UNCHANGED: &str = "BEGIN IMMEDIATE;
+    SELECT CASE WHEN (SELECT data_version FROM pragma_data_version) = ? THEN 0 ELSE abs(-9223372036854775807 - 1) END;";
+/// How many statements that is.
+const BEGIN_UNCHANGED_STATEMENTS: usize = 2;
+const HAS_CHANGED: &str = "integer overflow";
+
+/// Texts that the connection that writes keeps prepared, each a batch of some numbers of rows: of the largest there are few,
+/// a few megabytes each (`given.rs`).
+const PREPARED_STATEMENTS: usize = 64;
 
 /// The connections to one file.
 #[derive(Clone, Debug)]
@@ -51,13 +71,34 @@ struct Shared {
     places: Arc<Semaphore>,
     /// Connections that were opened and are not in use.
     free: Mutex<Vec<Connection>>,
+    /// How many were ever opened.
+    opened: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Connection {
     inner: SqliteConnection,
-    /// Whether a transaction was begun that was not committed.
-    is_in_transaction: bool,
+    transaction: Phase,
+    /// Tells it from all others of this program.
+    number: u64,
+}
+
+/// How far a connection is with a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// There is none.
+    None,
+    /// One may have been begun, or ended: nobody waited for it, or it failed.
+    Unclear,
+    /// One was begun, and not committed.
+    Begun,
+}
+
+/// As long as it stays the same, only the connection that tells it has changed the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server::store) struct OthersMark {
+    connection: u64,
+    data_version: i64,
 }
 
 /// A connection in the hands of one who uses it, until it is finished or committed. Dropped before, what was done in it
@@ -66,6 +107,7 @@ struct Connection {
 pub(in crate::server::store) struct Turn {
     /// Always there, but while it is dropped.
     connection: Option<Connection>,
+    others_mark: Option<OthersMark>,
     place: Option<OwnedSemaphorePermit>,
     line: Line,
 }
@@ -73,7 +115,7 @@ pub(in crate::server::store) struct Turn {
 impl Line {
     fn new(options: SqliteConnectOptions, size: u32) -> Self {
         let places = Arc::new(Semaphore::new(size as usize));
-        Self(Arc::new(Shared { options, size, places, free: Mutex::default() }))
+        Self(Arc::new(Shared { options, size, places, free: Mutex::default(), opened: AtomicU64::default() }))
     }
 
     /// Waits for a connection, and opens one where all that are open are in use.
@@ -84,18 +126,19 @@ impl Line {
         let mut connection = match free {
             Some(connection) => connection,
             None => {
-                Connection { inner: SqliteConnection::connect_with(&self.0.options).await?, is_in_transaction: false }
+                let inner = SqliteConnection::connect_with(&self.0.options).await?;
+                let number = self.0.opened.fetch_add(1, Ordering::Relaxed);
+                Connection { inner, transaction: Phase::None, number }
             }
         };
         connection.roll_back().await;
-        Ok(Turn { connection: Some(connection), place: Some(place), line: self.clone() })
+        Ok(Turn { connection: Some(connection), others_mark: None, place: Some(place), line: self.clone() })
     }
 
     /// The same, and begins a transaction by that statement.
     pub(super) async fn begin(&self, statement: &'static str) -> StoreResult<Turn> {
         let mut turn = self.take().await?;
-        turn.mark(true);
-        sqlx::query(statement).execute(turn.connection()?).await?;
+        turn.begin(statement).await?;
         Ok(turn)
     }
 
@@ -121,10 +164,10 @@ impl Line {
 impl Connection {
     /// Takes back what was not committed.
     async fn roll_back(&mut self) {
-        if self.is_in_transaction {
+        if self.transaction != Phase::None {
             // It fails where the transaction has ended already, as one does that SQLite itself breaks off.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.inner).await;
-            self.is_in_transaction = false;
+            self.transaction = Phase::None;
         }
     }
 }
@@ -134,11 +177,113 @@ impl Turn {
         Ok(&mut self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?.inner)
     }
 
-    pub(super) async fn commit(mut self) -> StoreResult<()> {
-        sqlx::query("COMMIT").execute(self.connection()?).await?;
-        self.mark(false);
+    /// Begins a transaction by that statement.
+    pub(super) async fn begin(&mut self, statement: &'static str) -> StoreResult<()> {
+        if let Some(connection) = &mut self.connection {
+            connection.roll_back().await;
+        }
+        self.mark(Phase::Unclear);
+        let answer = sqlx::query(statement).fetch_all(self.connection()?).await?;
+        let data_version = answer.first().map(|row| row.try_get(0)).transpose()?;
+        self.others_mark = data_version.and_then(|data_version| self.mark_of(data_version));
+        self.mark(Phase::Begun);
+        Ok(())
+    }
+
+    /// Whether a transaction was begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.transaction == Phase::Begun)
+    }
+
+    /// Makes changes in one trip.
+    pub(super) async fn change(&mut self, changes: impl Iterator<Item = Given>) -> StoreResult<()> {
+        let (mut text, mut values) = (String::new(), Vec::new());
+        let statements = given::write_all_sqlite(changes, &mut text, &mut values);
+        self.run(&text, values, statements).await
+    }
+
+    /// Makes changes and commits in one trip, in which the transaction is begun, too, where it was not before. Then, before
+    /// anybody else has the connection, does something.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the transaction had not begun and others have changed the file since that mark.
+    pub(super) async fn change_and_commit(
+        mut self,
+        since: Option<OthersMark>,
+        changes: impl Iterator<Item = Given>,
+        then: impl FnOnce(),
+    ) -> StoreResult<()> {
+        let (mut text, mut values, mut statements) = (String::new(), Vec::new(), 0);
+        let begins = !self.has_begun();
+        if begins {
+            let since =
+                since.filter(|mark| self.mark_of(mark.data_version) == Some(*mark)).ok_or(StoreError::Conflict)?;
+            text.push_str(BEGIN_UNCHANGED);
+            values.push(since.data_version.into());
+            statements += BEGIN_UNCHANGED_STATEMENTS;
+        }
+        self.mark(Phase::Unclear);
+        statements += given::write_all_sqlite(changes, &mut text, &mut values);
+        text.push_str("COMMIT");
+        self.run(&text, values, statements + 1).await.map_err(|error| match &error {
+            StoreError::Database(sqlx::Error::Database(said)) if begins && said.message() == HAS_CHANGED => {
+                StoreError::Conflict
+            }
+            _ => error,
+        })?;
+        self.mark(Phase::None);
+        then();
         self.finish();
         Ok(())
+    }
+
+    /// Runs a text of so many statements. A thread that dies on its way gives no error: that is seen by what is missing.
+    async fn run(&mut self, text: &str, values: Vec<Value<'static>>, statements: usize) -> StoreResult<()> {
+        let mut query = sqlx::query(text);
+        for value in values {
+            query = match value {
+                Value::Integer(number) => query.bind(number),
+                Value::Text(text) => query.bind(text.map(Cow::into_owned)),
+            };
+        }
+        let ended = self
+            .connection()?
+            .fetch_many(query)
+            .try_filter(|step| ready(step.is_left()))
+            .try_fold(0, |count, _| async move { Ok(count + 1) });
+        if ended.await? == statements { Ok(()) } else { Err(sqlx::Error::WorkerCrashed.into()) }
+    }
+
+    /// Whether nobody else has changed the file since.
+    pub(super) async fn is_unchanged(&mut self, since: OthersMark) -> StoreResult<bool> {
+        let answer = sqlx::query("PRAGMA data_version").fetch_one(self.connection()?).await?;
+        Ok(self.mark_of(answer.try_get(0)?) == Some(since))
+    }
+
+    fn mark_of(&self, data_version: i64) -> Option<OthersMark> {
+        self.connection.as_ref().map(|connection| OthersMark { connection: connection.number, data_version })
+    }
+
+    /// Commits.
+    pub(super) async fn commit(mut self) -> StoreResult<()> {
+        self.mark(Phase::Unclear);
+        sqlx::query("COMMIT").execute(self.connection()?).await?;
+        self.mark(Phase::None);
+        self.finish();
+        Ok(())
+    }
+
+    /// Takes back what was done, and waits for it.
+    pub(super) async fn give_up(mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.roll_back().await;
+        }
+        self.finish();
+    }
+
+    /// What showed at the begin of a transaction that writes.
+    pub(super) fn others_mark(&self) -> Option<OthersMark> {
+        self.others_mark
     }
 
     /// Says that all statements have come to their end, so that the connection can be used again at once.
@@ -148,9 +293,9 @@ impl Turn {
         }
     }
 
-    fn mark(&mut self, is_in_transaction: bool) {
+    fn mark(&mut self, transaction: Phase) {
         if let Some(connection) = &mut self.connection {
-            connection.is_in_transaction = is_in_transaction;
+            connection.transaction = transaction;
         }
     }
 }
@@ -189,6 +334,8 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
         .busy_timeout(BUSY_TIMEOUT)
         .optimize_on_close(true, None);
     let writes = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    // What a statement would take back if it failed half-way is kept in memory and not in a file of its own.
+    let writes = writes.statement_cache_capacity(PREPARED_STATEMENTS).pragma("temp_store", "MEMORY");
     let writer = Line::new(writes, 1);
     let mut turn = writer.take().await?;
     migrations::sqlite().run(turn.connection()?).await?;

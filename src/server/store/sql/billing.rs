@@ -8,7 +8,7 @@ use crate::domain::billing::{
 };
 use crate::domain::catalogue::Interval;
 use crate::domain::{AccountId, GrantId, OrderId, Seq, Source, Timestamp};
-use crate::server::store::database::{Row, Transaction};
+use crate::server::store::database::{Reads, Row, Transaction};
 use crate::server::store::{AuditEntry, Billing, Booking, Order, PaymentEvent, PaymentMovement, StoreResult};
 use async_trait::async_trait;
 
@@ -288,7 +288,7 @@ impl Billing for SqlStore {
     }
 
     async fn read_account_books(&self, account: AccountId) -> StoreResult<AccountBooks> {
-        let mut snapshot = self.database.begin_snapshot().await?;
+        let mut snapshot = self.database.begin_snapshot(Reads::FewRows).await?;
         let version = snapshot.fetch_optional(READ_VERSION, &[account.into()]).await?;
         let subscriptions = snapshot.fetch_all(LIST_SUBSCRIPTIONS, &[account.into()]).await?;
         let payments = snapshot.fetch_all(LIST_PAYMENTS, &[account.into()]).await?;

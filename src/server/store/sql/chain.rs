@@ -88,6 +88,7 @@ impl SqlStore {
             created_at: now,
         };
         save::save_audit(&mut transaction, &entry).await?;
+        self.recent.clear();
         transaction.commit().await?;
         Ok(renewal)
     }

@@ -2,17 +2,19 @@
 
 use super::load::Marks;
 use super::load::to_json;
+use super::recent::{RecentAccounts, Remembered};
 use super::{SqlStore, billing, books, load, rows, save};
 use crate::domain::account::Account;
 use crate::domain::backfill::Standing;
 use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, PlanId, Seq, Timestamp};
 use crate::server::store::chain::{ChainKey, Head};
-use crate::server::store::database::{Database, Row, Transaction};
+use crate::server::store::database::{Database, Reads, Row, Transaction, Versions};
 use crate::server::store::{
     BalanceChange, Batch, Booking, Books, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, NewUser,
     StoreError, StoreResult, StoredAnswer, Wanted,
 };
 use async_trait::async_trait;
+use std::collections::{BTreeSet, HashSet};
 use tokio::sync::broadcast;
 
 /// Decides a sign-up: no row comes back where the address is taken.
@@ -62,8 +64,76 @@ struct SqlLedgerTransaction {
     database: Database,
     inner: Transaction,
     chain_key: ChainKey,
-    /// Of the accounts that were loaded.
+    recent: RecentAccounts,
+    /// Of the accounts that are known by now.
     marks: Marks,
+    /// Those of them that were not loaded: the database has not yet said that they are still like this.
+    remembered: HashSet<AccountId>,
+}
+
+impl SqlLedgerTransaction {
+    /// Accounts that need not be loaded: those remembered that have all that the batch wants of them. Whoever has locked
+    /// rows reads them, too.
+    fn recall(&self, wanted: &Wanted) -> Vec<Remembered> {
+        if self.inner.needs_row_locks() {
+            return Vec::new();
+        }
+        let named = wanted.charges.iter().map(|(account, _)| account);
+        let named = named.chain(wanted.grants.iter().chain(&wanted.resets).map(|(account, _)| account));
+        let named: HashSet<&AccountId> = named.collect();
+        let mut found = self.recent.find(wanted.accounts.iter().copied().filter(|account| !named.contains(account)));
+        if !wanted.holds.is_empty() {
+            let lacks_hold = |(account, _): &Remembered| {
+                let mut its_holds = wanted.holds.iter().filter(|(owner, _)| *owner == account.id());
+                its_holds.any(|(_, hold)| !account.holds().iter().any(|known| known.id == *hold))
+            };
+            found.retain(|remembered| !lacks_hold(remembered));
+        }
+        found
+    }
+
+    /// With which versions accounts were read: those that are changed now, and those that were only remembered.
+    fn versions(&self, changed: &[&Account]) -> Versions {
+        let changed = changed.iter().filter(|account| account.is_changed()).map(|account| account.id());
+        let compared: BTreeSet<AccountId> = changed.chain(self.remembered.iter().copied()).collect();
+        let mut versions = Versions::default();
+        for (account, mark) in compared.into_iter().filter_map(|account| Some((account, self.marks.get(&account)?))) {
+            versions.ids.push(account.0);
+            versions.versions.push(mark.version);
+            versions.seals.push(mark.seal.clone());
+        }
+        versions
+    }
+
+    /// Whether accounts are still as they were read, which in a transaction they are then until its end.
+    async fn confirm(&mut self, versions: &Versions) -> StoreResult<()> {
+        let is_so = match (self.inner.is_still_to_begin(), self.recent.others_mark()) {
+            (true, Some(mark)) => self.inner.is_unchanged_since(mark).await?,
+            (true, None) => false,
+            (false, _) => self.inner.are_unchanged(versions).await?,
+        };
+        if is_so { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// In builds for tests: whether what is remembered is what the database holds.
+    async fn prove(&mut self, recalled: &[Remembered]) -> StoreResult<()> {
+        let accounts = recalled.iter().map(|(account, _)| account.id()).collect();
+        let wanted = Wanted { accounts, ..Wanted::default() };
+        let (loaded, marks) = load::load(&mut self.inner, &wanted, &HashSet::new()).await?;
+        // What others have changed meanwhile, the commit finds.
+        if self.inner.is_still_to_begin() && self.confirm(&Versions::default()).await.is_err() {
+            return Ok(());
+        }
+        for (account, mark) in recalled {
+            let found = marks.get(&account.id());
+            let is_outdated = found.is_some_and(|found| found.version != mark.version);
+            if !is_outdated && (found, loaded.accounts.get(&account.id())) != (Some(mark), Some(account)) {
+                self.recent.clear();
+                return Err(StoreError::Corrupt(format!("account {} is not as it is remembered", account.id().0)));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -79,7 +149,9 @@ impl LedgerStore for SqlStore {
             Guard::Compare => database.begin_unlocked().await?,
             Guard::Lock => database.begin().await?,
         };
-        Ok(Box::new(SqlLedgerTransaction { database, inner, chain_key, marks: Marks::new() }))
+        let recent = self.recent.clone();
+        let (marks, remembered) = (Marks::new(), HashSet::new());
+        Ok(Box::new(SqlLedgerTransaction { database, inner, chain_key, recent, marks, remembered }))
     }
 
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
@@ -88,7 +160,7 @@ impl LedgerStore for SqlStore {
 
     async fn check_books(&self) -> StoreResult<Books> {
         let key = self.chain_key.as_ref().ok_or(StoreError::NoChainKey)?;
-        books::check(&mut self.database.begin_snapshot().await?, key).await
+        books::check(&mut self.database.begin_snapshot(Reads::WholeTables).await?, key).await
     }
 
     async fn list_due_accounts(
@@ -150,6 +222,7 @@ impl LedgerStore for SqlStore {
 #[async_trait]
 impl LedgerTransaction for SqlLedgerTransaction {
     async fn claim_user(&mut self, user: &NewUser) -> StoreResult<Option<AccountId>> {
+        self.inner.begin_now().await?;
         let values = [
             user.public_id.as_str().into(),
             user.email.as_str().into(),
@@ -177,6 +250,7 @@ impl LedgerTransaction for SqlLedgerTransaction {
     }
 
     async fn claim_booking(&mut self, account: AccountId, booking: &Booking, now: Timestamp) -> StoreResult<bool> {
+        self.inner.begin_now().await?;
         billing::claim(&mut self.inner, account, booking, now).await
     }
 
@@ -184,7 +258,17 @@ impl LedgerTransaction for SqlLedgerTransaction {
         if self.inner.needs_row_locks() && !wanted.accounts.is_empty() {
             self.inner.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
         }
-        let (mut loaded, marks) = load::load(&mut self.inner, wanted).await?;
+        let mut recalled = self.recall(wanted);
+        if self.inner.takes_all_at_once() && !(self.inner.is_still_to_begin() && suffices(&recalled, wanted)) {
+            let others_mark = self.inner.begin_now().await?;
+            self.recent.compare(others_mark);
+            recalled = self.recall(wanted);
+        }
+        if cfg!(debug_assertions) {
+            self.prove(&recalled).await?;
+        }
+        self.remembered = recalled.iter().map(|(account, _)| account.id()).collect();
+        let (mut loaded, marks) = load::load(&mut self.inner, wanted, &self.remembered).await?;
         for (account, mark) in marks {
             if self.chain_key.seal(account, &mark.head) == mark.seal {
                 self.marks.insert(account, mark);
@@ -194,19 +278,61 @@ impl LedgerTransaction for SqlLedgerTransaction {
                 loaded.altered.insert(account);
             }
         }
+        for (account, mark) in recalled {
+            self.marks.insert(account.id(), mark);
+            loaded.accounts.insert(account.id(), account);
+        }
         Ok(loaded)
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError> {
+        // Until it is known what has become of them.
+        self.recent.forget(self.marks.keys().copied());
+        let versions = self.versions(&batch.accounts);
         let rows = save::Rows::of(batch, &self.chain_key, &mut self.marks).map_err(CommitError::Refused)?;
+        if self.inner.takes_all_at_once() {
+            let saved = save::saved(batch, &self.marks, None);
+            let since = self.recent.others_mark();
+            let done = self.inner.change_and_commit(since, rows.into_all(), || self.recent.keep(saved)).await;
+            return done.map_err(refused_or_unsure);
+        }
         if self.inner.commits_each_statement() && rows.need_several_statements() {
             self.inner = self.database.begin().await.map_err(CommitError::NotBegun)?;
-            rows.lock_unchanged(&mut self.inner).await.map_err(CommitError::Refused)?;
+            self.confirm(&versions).await.map_err(CommitError::Refused)?;
         }
-        rows.save(&mut self.inner).await.map_err(|error| match error {
-            lost if self.inner.commits_each_statement() && !lost.is_refusal() => CommitError::Unsure(lost),
-            refused => CommitError::Refused(refused),
-        })?;
-        self.inner.commit().await.map_err(CommitError::Unsure)
+        let is_final = self.inner.commits_each_statement();
+        let version = rows.save(&mut self.inner, &versions).await;
+        let version = version.map_err(if is_final { refused_or_unsure } else { CommitError::Refused })?;
+        let saved = save::saved(batch, &self.marks, Some(version));
+        self.inner.commit().await.map_err(CommitError::Unsure)?;
+        self.recent.keep(saved);
+        Ok(())
     }
+
+    async fn finish(mut self: Box<Self>) -> StoreResult<()> {
+        if !self.remembered.is_empty()
+            && let Err(error) = self.confirm(&self.versions(&[])).await
+        {
+            self.recent.forget(self.remembered.iter().copied());
+            return Err(error);
+        }
+        self.inner.give_up().await
+    }
+}
+
+/// Of what is durable if it has happened at all.
+fn refused_or_unsure(error: StoreError) -> CommitError {
+    if error.is_refusal() { CommitError::Refused(error) } else { CommitError::Unsure(error) }
+}
+
+/// Whether a batch wants nothing but these accounts, as they are.
+fn suffices(recalled: &[Remembered], wanted: &Wanted) -> bool {
+    let Wanted { accounts, holds: _, charges, grants, resets, keys, references } = wanted;
+    // An account is not recalled where it lacks a hold that is wanted.
+    recalled.len() == accounts.len()
+        && charges.is_empty()
+        && grants.is_empty()
+        && resets.is_empty()
+        && keys.is_empty()
+        && references.is_empty()
 }

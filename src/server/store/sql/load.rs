@@ -104,7 +104,7 @@ const LOAD_REFERENCES: &str = "
     JOIN grants g ON g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
 
 /// What is remembered of a loaded account for its commit.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// By which it is seen whether another program has changed the account.
     pub version: i64,
@@ -117,11 +117,17 @@ pub(super) struct Mark {
 /// By account.
 pub(super) type Marks = HashMap<AccountId, Mark>;
 
-/// Loads what a batch wants; what is not there is left out.
-pub(super) async fn load(transaction: &mut Transaction, wanted: &Wanted) -> StoreResult<(Loaded, Marks)> {
+/// Loads what a batch wants; what is not there is left out. Of `known` accounts nothing is loaded.
+pub(super) async fn load(
+    transaction: &mut Transaction,
+    wanted: &Wanted,
+    known: &HashSet<AccountId>,
+) -> StoreResult<(Loaded, Marks)> {
     let mut parts = Parts::default();
-    let accounts = query_all(transaction, LOAD_ACCOUNTS, &wanted.accounts).await?;
-    parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &wanted.holds).await?)?;
+    let accounts: Vec<_> = wanted.accounts.iter().copied().filter(|account| !known.contains(account)).collect();
+    let holds: Vec<_> = wanted.holds.iter().filter(|(account, _)| !known.contains(account)).collect();
+    let accounts = query_all(transaction, LOAD_ACCOUNTS, &accounts).await?;
+    parts.take_holds(&query_all(transaction, LOAD_SETTLED_HOLDS, &holds).await?)?;
     parts.take_grants(&query_all(transaction, LOAD_SPENT_GRANTS, &rows_that_move_grants(wanted)).await?)?;
     parts.take_charges(&query_all(transaction, LOAD_CHARGES, &wanted.charges).await?)?;
     parts.take_resets(&query_all(transaction, LOAD_RESETS, &wanted.resets).await?)?;

@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod movements;
 mod people;
+mod recent;
 mod rows;
 mod save;
 mod shop;
@@ -20,12 +21,14 @@ use crate::server::store::chain::ChainKey;
 use crate::server::store::database::{Database, DatabaseUrl};
 use crate::server::store::{Store, StoreResult};
 use changes::Feed;
+use recent::RecentAccounts;
 
 /// A database that is open. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SqlStore {
     database: Database,
     feed: Feed,
+    recent: RecentAccounts,
     /// Without it nothing of the ledger can be changed or proved.
     chain_key: Option<ChainKey>,
 }
@@ -39,7 +42,7 @@ impl SqlStore {
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let database = Database::open(url).await?;
         let feed = Feed::start(database.notifications()).await?;
-        Ok(Self { database, feed, chain_key: None })
+        Ok(Self { database, feed, recent: RecentAccounts::default(), chain_key: None })
     }
 
     /// Closes all connections; what was committed stays.
