@@ -164,7 +164,10 @@ test("an order that was begun can be paid or let be from the billing page", asyn
   const open = page.locator(".open-order");
   await expect(open).toHaveCount(1);
   await alive(page);
+  // To leave the page before the answer would break the request off.
+  const answered = page.waitForResponse((response) => response.request().method() === "POST");
   await open.getByRole("button", { name: "Let it be" }).click();
+  await answered;
   await expect(page.getByRole("heading", { name: "Billing" }).or(page.getByRole("heading", { name: "Not bought" }))).toBeVisible();
   await page.goto("/billing");
   await expect(open).toHaveCount(0);

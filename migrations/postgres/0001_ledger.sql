@@ -1,5 +1,5 @@
--- A batch travels as one JSON list in one text parameter. SQLite opens it with its own json_each; this one
--- lets the same text of a query run here. It is STRICT, so that the planner calls it and believes its ROWS: with
+-- What a batch wants to know travels as one JSON list in one text parameter. SQLite opens it with its own json_each;
+-- this one lets the same text of a query run here. It is STRICT, so that the planner calls it and believes its ROWS: with
 -- the body in its place it would expect a hundred rows, and read whole tables for one account.
 CREATE FUNCTION json_each(list text) RETURNS TABLE (value jsonb)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 1
