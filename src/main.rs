@@ -13,6 +13,9 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What scripts go by.
 const EXIT_CODES: &str = "Exit codes: 0 where it is done; 1 where it was refused or failed, and where the books of \
     `reconcile` do not balance; 2 where the arguments cannot be used, or nobody has agreed to what asks first. Reasons go to \

@@ -23,6 +23,10 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// As the program has it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Work that is not counted, before the work that is.
 const WARM_UP: Duration = Duration::from_secs(1);
 
