@@ -9,7 +9,8 @@ use crate::server::store::database::OthersMark;
 use hashlink::LruCache;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Accounts that are remembered, those that were used last. One has some 500 bytes, and 200 more for each grant and hold.
+/// Accounts that are remembered, those that were used last. By its structures one has
+/// some 500 bytes, and 200 more for each grant and hold.
 const CAPACITY: usize = 16_384;
 /// Open grants and pending holds of one that is remembered, none of them with what a caller attached to it: more is worth
 /// less than the room it takes.
