@@ -2,6 +2,8 @@
 //! (`falsification.rs`).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "store_contract/ahead.rs"]
+mod ahead;
 #[path = "store_contract/chain.rs"]
 mod chain;
 mod common;
@@ -300,7 +302,7 @@ on_both_databases! {
             let mut account = transaction.load(&wanted).await.unwrap().accounts.remove(&id).unwrap();
             account.apply(&charge(1), &memo(), NOW).unwrap();
             let batch = Batch { accounts: vec![&account], now: NOW, ..Batch::default() };
-            transaction.commit(&batch).await.unwrap();
+            transaction.commit(&batch).await.unwrap().end.await.unwrap();
             assert_eq!(test.balance(id).await, Credits::of(left));
         }
         test.assert_books_balance().await;

@@ -6,7 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::operation::{Operation, Outcome, Refusal};
 use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, Source, Timestamp};
 use crate::server::store::{
-    AuditEntry, BalanceChange, Batch, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, StoreError,
+    AuditEntry, BalanceChange, Batch, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, Saving, StoreError,
     StoreResult, StoredAnswer, Wanted,
 };
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ pub(super) enum BatchFailure {
 
 impl From<StoreError> for BatchFailure {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        if error.is_without_connection() { Self::NotBegun(error) } else { Self::Store(error) }
     }
 }
 
@@ -61,12 +61,14 @@ impl BatchFailure {
     }
 }
 
-/// Commits submissions together. The replies stand in their order.
+/// Commits submissions together. The replies stand in their order. Says so when the batch is on its way to the disk: the
+/// next one can follow from it then.
 pub(super) async fn commit(
     store: &dyn LedgerStore,
     submissions: &[Submission],
     guard: Guard,
     now: Timestamp,
+    on_its_way: impl FnOnce(&Saving) + Send,
 ) -> Result<Vec<Reply>, BatchFailure> {
     let guard = if submissions.iter().any(claims_rows) { Guard::Lock } else { guard };
     let mut transaction = store.begin(guard).await.map_err(BatchFailure::NotBegun)?;
@@ -85,7 +87,9 @@ pub(super) async fn commit(
     let has_claimed =
         submissions.iter().zip(&replies).any(|(submission, reply)| reply.is_ok() && claims_rows(submission));
     if has_claimed || batch.has_changes() {
-        transaction.commit(&batch.as_rows(now)).await?;
+        let saving = transaction.commit(&batch.as_rows(now)).await?;
+        on_its_way(&saving);
+        saving.end.await?;
         store.announce(batch.news());
     } else {
         transaction.finish().await?;

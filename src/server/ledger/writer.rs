@@ -1,24 +1,37 @@
-//! The writer's loop: take what waits, commit it together, answer. Where a batch fails as a whole, its
-//! submissions are tried one by one, so that one bad passenger does not sink the others.
+//! The writer's loop: take what waits, commit it together, answer. While a batch is on its way to the disk, the next one is
+//! thought through. Where a batch fails as a whole, its submissions are tried one by one, so that one bad passenger does not
+//! sink the others.
 
 use super::batch::{self, BatchFailure};
 use super::{Answer, Job, LedgerError, MAX_BATCH, Submission};
 use crate::domain::operation::Outcome;
 use crate::server::clock::Clock;
-use crate::server::store::{Guard, LedgerStore};
+use crate::server::store::{Guard, LedgerStore, Saving};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How often a batch is begun again that another program's transaction has broken off.
 const MAX_TRIES: u32 = 8;
 
 /// How often a batch lets the others have their turn, so that callers who were just answered and ask again come along
-/// rather than wait for the one after it: with 64 such callers two batches of 32 would chase each other. Only a batch that
-/// is smaller than the one before it waits so.
+/// rather than wait for the one after it. Only a batch that is smaller than usual waits so.
 const MAX_TURNS: u32 = 16;
 
+/// From so many callers on it pays to divide them between the batch that is saved and the one that is thought through
+/// meanwhile: a commit costs about as much as thinking of a dozen charges does (benches/writer.rs). Only where the last
+/// batch was thought through without the database; else they would only wait one behind the other.
+const MIN_DIVIDED: usize = 16;
+
 type Reply = oneshot::Sender<Result<Answer, LedgerError>>;
+
+/// A batch on its way to the disk.
+struct UnderWay {
+    size: usize,
+    was_thought_ahead: bool,
+    end: JoinHandle<()>,
+}
 
 /// Runs until told to stop and until everything that was let in is answered.
 pub(super) async fn run(
@@ -28,35 +41,83 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let mut waiting = Vec::with_capacity(MAX_BATCH);
-    let mut usual = 0;
+    let (mut usual, mut divides) = (0, false);
+    let mut before: Option<UnderWay> = None;
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled(), if !jobs.is_closed() => jobs.close(),
             taken = jobs.recv_many(&mut waiting, MAX_BATCH) => {
                 if taken == 0 {
-                    return;
+                    return end_of(&mut before).await;
                 }
-                gather(&mut jobs, &mut waiting, usual).await;
-                usual = waiting.len();
-                let (submissions, replies) = split(waiting.drain(..));
-                let (store, clock) = (store.clone(), clock.clone());
-                // A task of its own: a defect that panics costs one batch its answers, not the program its writer.
-                let batch = tokio::spawn(async move {
-                    commit_all(store.as_ref(), clock.as_ref(), &submissions, replies).await;
-                });
-                if let Err(error) = batch.await {
-                    tracing::error!(%error, "a batch broke off");
-                }
+                gather(&mut jobs, &mut waiting, &mut before, usual, divides).await;
+                usual = waiting.len() + size_of(before.as_ref());
+                let this = start(&store, &clock, waiting.drain(..)).await;
+                divides = this.was_thought_ahead;
+                // It had to wait for the connection of the one before, of which only the answers may be left.
+                end_of(&mut before).await;
+                before = Some(this);
             }
         }
     }
 }
 
-/// Takes what comes in within a few turns, as long as there is less than usual.
-async fn gather(jobs: &mut mpsc::Receiver<Job>, waiting: &mut Vec<Job>, usual: usize) {
+/// Begins a batch, and waits until the next one can follow from it.
+async fn start(
+    store: &Arc<dyn LedgerStore>,
+    clock: &Arc<dyn Clock>,
+    jobs: impl ExactSizeIterator<Item = Job>,
+) -> UnderWay {
+    let size = jobs.len();
+    let (submissions, replies) = split(jobs);
+    let (store, clock) = (store.clone(), clock.clone());
+    let (on_its_way, is_on_its_way) = oneshot::channel();
+    // A task of its own: a defect that panics costs one batch its answers, not the program its writer.
+    let end = tokio::spawn(async move {
+        commit_all(store.as_ref(), clock.as_ref(), &submissions, replies, on_its_way).await;
+    });
+    // A batch that never gets there says so by its end.
+    let was_thought_ahead = is_on_its_way.await.unwrap_or(false);
+    UnderWay { size, was_thought_ahead, end }
+}
+
+/// Waits for the end of a batch.
+async fn end_of(before: &mut Option<UnderWay>) {
+    if let Some(under_way) = before
+        && let Err(error) = (&mut under_way.end).await
+    {
+        tracing::error!(%error, "a batch broke off");
+    }
+    *before = None;
+}
+
+fn size_of(before: Option<&UnderWay>) -> usize {
+    before.map_or(0, |under_way| under_way.size)
+}
+
+/// Takes what comes in while the batch before is on its way, and then within a few turns, as long as there is less than
+/// usual.
+async fn gather(
+    jobs: &mut mpsc::Receiver<Job>,
+    waiting: &mut Vec<Job>,
+    before: &mut Option<UnderWay>,
+    usual: usize,
+    divides: bool,
+) {
+    let share_of = |callers: usize| if divides && callers >= MIN_DIVIDED { callers.div_ceil(2) } else { callers };
+    while before.is_some() && waiting.len() < share_of(waiting.len() + size_of(before.as_ref())).min(MAX_BATCH) {
+        let room = MAX_BATCH - waiting.len();
+        tokio::select! {
+            biased;
+            () = end_of(before) => {}
+            taken = jobs.recv_many(waiting, room) => if taken == 0 {
+                return;
+            },
+        }
+    }
     for _ in 0..MAX_TURNS {
-        if waiting.len() >= usual {
+        if before.is_some() || waiting.len() >= share_of(usual) {
             return;
         }
         tokio::task::yield_now().await;
@@ -72,8 +133,14 @@ fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Submission>, Vec<Reply>) {
     jobs.map(|job| (job.submission, job.reply)).unzip()
 }
 
-async fn commit_all(store: &dyn LedgerStore, clock: &dyn Clock, submissions: &[Submission], replies: Vec<Reply>) {
-    match commit(store, clock, submissions).await {
+async fn commit_all(
+    store: &dyn LedgerStore,
+    clock: &dyn Clock,
+    submissions: &[Submission],
+    replies: Vec<Reply>,
+    on_its_way: oneshot::Sender<bool>,
+) {
+    match commit(store, clock, submissions, Some(on_its_way)).await {
         Ok(answers) => {
             for ((submission, reply), answer) in submissions.iter().zip(replies).zip(answers) {
                 send(submission, reply, answer);
@@ -99,10 +166,15 @@ async fn commit(
     store: &dyn LedgerStore,
     clock: &dyn Clock,
     submissions: &[Submission],
+    mut on_its_way: Option<oneshot::Sender<bool>>,
 ) -> Result<Vec<Result<Answer, LedgerError>>, BatchFailure> {
+    let mut say_so = |saving: &Saving| {
+        // Nobody need wait for it.
+        let _ = on_its_way.take().map(|told| told.send(saving.was_thought_ahead));
+    };
     let mut guard = Guard::Compare;
     for _ in 1..MAX_TRIES {
-        let tried = batch::commit(store, submissions, guard, clock.now()).await;
+        let tried = batch::commit(store, submissions, guard, clock.now(), &mut say_so).await;
         guard = Guard::Lock;
         match tried {
             Err(BatchFailure::Store(error)) if error.is_transient() => {
@@ -115,7 +187,7 @@ async fn commit(
             finished => return finished,
         }
     }
-    batch::commit(store, submissions, guard, clock.now()).await
+    batch::commit(store, submissions, guard, clock.now(), say_so).await
 }
 
 async fn commit_one(
@@ -123,7 +195,7 @@ async fn commit_one(
     clock: &dyn Clock,
     submission: &Submission,
 ) -> Result<Answer, LedgerError> {
-    match commit(store, clock, std::slice::from_ref(submission)).await {
+    match commit(store, clock, std::slice::from_ref(submission), None).await {
         Ok(mut answers) => answers.pop().unwrap_or(Err(LedgerError::Unavailable)),
         Err(BatchFailure::Undone(refusal)) => Err(refusal),
         Err(failure @ (BatchFailure::Store(_) | BatchFailure::NotBegun(_) | BatchFailure::Unsure(_))) => {

@@ -27,6 +27,7 @@ use crate::domain::{
     Timestamp, Transaction, TransactionType, UserId,
 };
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use std::collections::{HashMap, HashSet};
 
 /// Why the store could not answer.
@@ -125,8 +126,8 @@ pub enum BalanceChange {
     Unknown,
 }
 
-/// How a transaction of the writer guards what it has loaded. Of no consequence on SQLite, whose file has one write
-/// lock, taken at the start.
+/// How a transaction of the writer guards what it has loaded. On SQLite the difference is only whether it waits for the
+/// file's one write lock at the start or when it needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// Others may change it meanwhile; then the commit is refused with [`StoreError::Conflict`]. The quickest where
@@ -145,6 +146,14 @@ pub enum CommitError {
     Refused(StoreError),
     /// The answer was lost: whether it happened is not known.
     Unsure(StoreError),
+}
+
+/// What was handed in.
+pub struct Saving {
+    /// Whether nothing but memory was needed until then: so others, too, can be thought through while one is being saved.
+    pub was_thought_ahead: bool,
+    /// On its way to the disk. Dropped before its end, it may have happened or not.
+    pub end: BoxFuture<'static, Result<(), CommitError>>,
 }
 
 /// One transaction of the writer. Dropped without a commit it leaves nothing behind.
@@ -168,9 +177,11 @@ pub trait LedgerTransaction: Send {
     /// memory; whether they are still so shows at the commit or the end.
     async fn load(&mut self, wanted: &Wanted) -> StoreResult<Loaded>;
 
-    /// Saves what a batch changed, likewise, and makes it durable: after this returns, a power cut takes nothing
-    /// back.
-    async fn commit(self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError>;
+    /// Hands in what a batch changed, likewise. It is durable once that has come to its end: then a power cut
+    /// takes nothing back. Until then another transaction may begin that follows from this one, and whatever came of this
+    /// one is known before that one is committed or finished; if this fails, that one is refused with
+    /// [`StoreError::Conflict`].
+    async fn commit(self: Box<Self>, batch: &Batch<'_>) -> Result<Saving, CommitError>;
 
     /// Ends it where there is nothing to save. Only now is it certain that what was loaded was so:
     /// [`StoreError::Conflict`] where it was not.

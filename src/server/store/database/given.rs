@@ -6,9 +6,7 @@ use crate::server::store::{StoreError, StoreResult};
 use std::fmt::Write as _;
 use std::iter::repeat_with;
 
-/// For so many rows each a statement is prepared on SQLite. It takes 32,766 parameters (sqlite.org/limits.html), which the
-/// largest stays below with 31 columns.
-const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, MAX_ROWS];
+/// A statement of SQLite takes 32,766 parameters (sqlite.org/limits.html), which so many rows stay below with 31 columns.
 const MAX_ROWS: usize = 1_024;
 /// Above this size all statements of a text have the same one: a text is prepared for each combination of sizes.
 const MAX_MIXED_ROWS: usize = 64;
@@ -25,9 +23,10 @@ pub(super) fn write_all_sqlite(
     changes.into_iter().map(|change| change.write_sqlite(least, text, values)).sum()
 }
 
-/// The size of a statement for so many rows, or for the first of them.
+/// The size of a statement for so many rows, or for the first of them: a power of two, so that few are prepared, and no
+/// more than half of one is empty.
 fn size_for(rows: usize) -> usize {
-    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(MAX_ROWS)
+    rows.next_power_of_two().min(MAX_ROWS)
 }
 
 /// What is done with the rows.
@@ -204,7 +203,7 @@ mod tests {
                         SELECT id, words FROM given WHERE given.id IS NOT NULL;";
         assert_eq!(sqlite(NOTES.by(rows(3))), (expected.to_owned(), 8));
         assert_eq!(sqlite(NOTES.by(rows(4))).1, 8);
-        assert_eq!(sqlite(NOTES.by(rows(65))).1, 2 * 256);
+        assert_eq!(sqlite(NOTES.by(rows(65))).1, 2 * 128);
         assert_eq!(sqlite(NOTES.by(rows(0))), (String::new(), 0));
     }
 

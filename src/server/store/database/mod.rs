@@ -14,7 +14,7 @@ mod value;
 pub(super) use given::{Change, Deed, Given};
 pub(super) use notifications::{MAX_MESSAGE_BYTES, Notifications};
 pub(super) use row::Row;
-pub(super) use sqlite::OthersMark;
+pub(super) use sqlite::{OthersMark, Prepared};
 pub(super) use transaction::{Transaction, Versions};
 pub(super) use value::{Sql, Value};
 
@@ -62,13 +62,22 @@ impl Database {
         }
     }
 
+    /// Whether a transaction that writes waits for the end of the one before, whatever the two are about: on SQLite, whose
+    /// file has one write lock.
+    pub fn saves_one_by_one(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Reads rows as of now.
     pub async fn fetch_all(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Vec<Row>> {
         let sql = sql.into();
         Ok(match self {
             Self::Sqlite(pools) => {
                 let mut turn = pools.readers.take().await?;
-                let rows = bound!(sql.sqlite, values).fetch_all(turn.connection()?).await?;
+                let rows = bound!(sql.sqlite, values).fetch_all(turn.connection().await?).await?;
                 turn.finish();
                 Row::all(rows, Row::Sqlite)
             }
@@ -87,7 +96,7 @@ impl Database {
         Ok(match self {
             Self::Sqlite(pools) => {
                 let mut turn = pools.readers.take().await?;
-                let row = bound!(sql.sqlite, values).fetch_optional(turn.connection()?).await?;
+                let row = bound!(sql.sqlite, values).fetch_optional(turn.connection().await?).await?;
                 turn.finish();
                 row.map(Row::Sqlite)
             }
@@ -106,7 +115,7 @@ impl Database {
         Ok(match self {
             Self::Sqlite(pools) => {
                 let mut turn = pools.writer.take().await?;
-                let done = bound!(sql.sqlite, values).execute(turn.connection()?).await?;
+                let done = bound!(sql.sqlite, values).execute(turn.connection().await?).await?;
                 turn.finish();
                 done.rows_affected()
             }
@@ -124,10 +133,11 @@ impl Database {
     }
 
     /// Begins what reads first and writes later, without keeping others from what it reads: on PostgreSQL each statement
-    /// stands by itself then, and on SQLite the transaction begins later. Whoever writes compares what it has read.
+    /// stands by itself then, and on SQLite the transaction begins later, and there is no connection for it before. Whoever
+    /// writes compares what it has read.
     pub async fn begin_unlocked(&self) -> StoreResult<Transaction> {
         Ok(match self {
-            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.take().await?),
+            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.queue()),
             Self::Postgres(pools) => Transaction::PostgresStatements(pools.statements().await?),
         })
     }

@@ -16,6 +16,11 @@ impl StoreError {
             || self.database_code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01"))
     }
 
+    /// Whether there was no connection to be had: what is tried again waits as long.
+    pub fn is_without_connection(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
+    }
+
     /// Whether the database itself said that it did not do what it was asked, and went on. A connection that broke says
     /// nothing; a server that is stopping or crashes (FATAL, PANIC) may have kept it, or will have once it recovers; a disk
     /// that fails may have it.

@@ -4,8 +4,8 @@ use super::{ACQUIRE_TIMEOUT, Given, Value, given, migrations};
 use crate::server::store::{StoreError, StoreResult};
 use futures_util::TryStreamExt;
 use futures_util::future::ready;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, Executor, Row, SqliteConnection};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Arguments as _, Connection as _, Executor, Row, SqliteConnection};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,15 +101,25 @@ pub(in crate::server::store) struct OthersMark {
     data_version: i64,
 }
 
-/// A connection in the hands of one who uses it, until it is finished or committed. Dropped before, what was done in it
-/// is taken back.
+/// A place in line, and from the first use on a connection in the hands of one who uses it, until it is finished or
+/// committed. Dropped before, what was done in it is taken back.
 #[derive(Debug)]
 pub(in crate::server::store) struct Turn {
-    /// Always there, but while it is dropped.
+    /// From the first use on.
     connection: Option<Connection>,
     others_mark: Option<OthersMark>,
     place: Option<OwnedSemaphorePermit>,
     line: Line,
+}
+
+/// Changes and the commit that follows them, put into words before there is a connection for them.
+#[derive(Debug)]
+pub(in crate::server::store) struct Prepared {
+    text: String,
+    values: SqliteArguments<'static>,
+    statements: usize,
+    /// Where it also begins: only if nobody else has changed the file since.
+    since: Option<OthersMark>,
 }
 
 impl Line {
@@ -118,21 +128,16 @@ impl Line {
         Self(Arc::new(Shared { options, size, places, free: Mutex::default(), opened: AtomicU64::default() }))
     }
 
-    /// Waits for a connection, and opens one where all that are open are in use.
+    /// Waits for a connection only once one is needed.
+    pub(super) fn queue(&self) -> Turn {
+        Turn { connection: None, others_mark: None, place: None, line: self.clone() }
+    }
+
+    /// Waits for a connection.
     pub(super) async fn take(&self) -> StoreResult<Turn> {
-        let place = timeout(ACQUIRE_TIMEOUT, self.0.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let free = self.free().pop();
-        let mut connection = match free {
-            Some(connection) => connection,
-            None => {
-                let inner = SqliteConnection::connect_with(&self.0.options).await?;
-                let number = self.0.opened.fetch_add(1, Ordering::Relaxed);
-                Connection { inner, transaction: Phase::None, number }
-            }
-        };
-        connection.roll_back().await;
-        Ok(Turn { connection: Some(connection), others_mark: None, place: Some(place), line: self.clone() })
+        let mut turn = self.queue();
+        turn.arrive().await?;
+        Ok(turn)
     }
 
     /// The same, and begins a transaction by that statement.
@@ -173,7 +178,30 @@ impl Connection {
 }
 
 impl Turn {
-    pub(super) fn connection(&mut self) -> StoreResult<&mut SqliteConnection> {
+    /// Waits for a connection, if it has none yet, and opens one where all that are open are in use.
+    pub(super) async fn arrive(&mut self) -> StoreResult<()> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let line = &self.line.0;
+        let place = timeout(ACQUIRE_TIMEOUT, line.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let free = self.line.free().pop();
+        let mut connection = match free {
+            Some(connection) => connection,
+            None => {
+                let inner = SqliteConnection::connect_with(&line.options).await?;
+                let number = line.opened.fetch_add(1, Ordering::Relaxed);
+                Connection { inner, transaction: Phase::None, number }
+            }
+        };
+        connection.roll_back().await;
+        (self.connection, self.place) = (Some(connection), Some(place));
+        Ok(())
+    }
+
+    pub(super) async fn connection(&mut self) -> StoreResult<&mut SqliteConnection> {
+        self.arrive().await?;
         Ok(&mut self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?.inner)
     }
 
@@ -182,8 +210,9 @@ impl Turn {
         if let Some(connection) = &mut self.connection {
             connection.roll_back().await;
         }
+        self.arrive().await?;
         self.mark(Phase::Unclear);
-        let answer = sqlx::query(statement).fetch_all(self.connection()?).await?;
+        let answer = sqlx::query(statement).fetch_all(self.connection().await?).await?;
         let data_version = answer.first().map(|row| row.try_get(0)).transpose()?;
         self.others_mark = data_version.and_then(|data_version| self.mark_of(data_version));
         self.mark(Phase::Begun);
@@ -199,34 +228,44 @@ impl Turn {
     pub(super) async fn change(&mut self, changes: impl Iterator<Item = Given>) -> StoreResult<()> {
         let (mut text, mut values) = (String::new(), Vec::new());
         let statements = given::write_all_sqlite(changes, &mut text, &mut values);
-        self.run(&text, values, statements).await
+        self.run(&text, arguments(values)?, statements).await
     }
 
-    /// Makes changes and commits in one trip, in which the transaction is begun, too, where it was not before. Then, before
-    /// anybody else has the connection, does something.
+    /// Prepares changes and the commit as one trip, in which the transaction is begun, too, where it was not before.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it was not, and there is no mark by which the changes of others would show.
+    pub(super) fn prepare(
+        &self,
+        since: Option<OthersMark>,
+        changes: impl Iterator<Item = Given>,
+    ) -> StoreResult<Prepared> {
+        let (mut text, mut values, mut statements) = (String::new(), Vec::new(), 0);
+        let since = if self.has_begun() { None } else { Some(since.ok_or(StoreError::Conflict)?) };
+        if let Some(mark) = since {
+            text.push_str(BEGIN_UNCHANGED);
+            values.push(mark.data_version.into());
+            statements += BEGIN_UNCHANGED_STATEMENTS;
+        }
+        statements += given::write_all_sqlite(changes, &mut text, &mut values);
+        text.push_str("COMMIT");
+        Ok(Prepared { text, values: arguments(values)?, statements: statements + 1, since })
+    }
+
+    /// Makes prepared changes and commits. Then, before anybody else has the connection, does something; where it fails,
+    /// that is dropped, likewise before.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where the transaction had not begun and others have changed the file since that mark.
-    pub(super) async fn change_and_commit(
-        mut self,
-        since: Option<OthersMark>,
-        changes: impl Iterator<Item = Given>,
-        then: impl FnOnce(),
-    ) -> StoreResult<()> {
-        let (mut text, mut values, mut statements) = (String::new(), Vec::new(), 0);
-        let begins = !self.has_begun();
-        if begins {
-            let since =
-                since.filter(|mark| self.mark_of(mark.data_version) == Some(*mark)).ok_or(StoreError::Conflict)?;
-            text.push_str(BEGIN_UNCHANGED);
-            values.push(since.data_version.into());
-            statements += BEGIN_UNCHANGED_STATEMENTS;
+    pub(super) async fn change_and_commit(mut self, prepared: Prepared, then: impl FnOnce()) -> StoreResult<()> {
+        let Prepared { text, values, statements, since } = prepared;
+        self.arrive().await?;
+        if since.is_some_and(|mark| self.mark_of(mark.data_version) != Some(mark)) {
+            return Err(StoreError::Conflict);
         }
         self.mark(Phase::Unclear);
-        statements += given::write_all_sqlite(changes, &mut text, &mut values);
-        text.push_str("COMMIT");
-        self.run(&text, values, statements + 1).await.map_err(|error| match &error {
-            StoreError::Database(sqlx::Error::Database(said)) if begins && said.message() == HAS_CHANGED => {
+        self.run(&text, values, statements).await.map_err(|error| match &error {
+            StoreError::Database(sqlx::Error::Database(said)) if since.is_some() && said.message() == HAS_CHANGED => {
                 StoreError::Conflict
             }
             _ => error,
@@ -238,17 +277,11 @@ impl Turn {
     }
 
     /// Runs a text of so many statements. A thread that dies on its way gives no error: that is seen by what is missing.
-    async fn run(&mut self, text: &str, values: Vec<Value<'static>>, statements: usize) -> StoreResult<()> {
-        let mut query = sqlx::query(text);
-        for value in values {
-            query = match value {
-                Value::Integer(number) => query.bind(number),
-                Value::Text(text) => query.bind(text.map(Cow::into_owned)),
-            };
-        }
+    async fn run(&mut self, text: &str, values: SqliteArguments<'static>, statements: usize) -> StoreResult<()> {
         let ended = self
-            .connection()?
-            .fetch_many(query)
+            .connection()
+            .await?
+            .fetch_many(sqlx::query_with(text, values))
             .try_filter(|step| ready(step.is_left()))
             .try_fold(0, |count, _| async move { Ok(count + 1) });
         if ended.await? == statements { Ok(()) } else { Err(sqlx::Error::WorkerCrashed.into()) }
@@ -256,7 +289,7 @@ impl Turn {
 
     /// Whether nobody else has changed the file since.
     pub(super) async fn is_unchanged(&mut self, since: OthersMark) -> StoreResult<bool> {
-        let answer = sqlx::query("PRAGMA data_version").fetch_one(self.connection()?).await?;
+        let answer = sqlx::query("PRAGMA data_version").fetch_one(self.connection().await?).await?;
         Ok(self.mark_of(answer.try_get(0)?) == Some(since))
     }
 
@@ -267,7 +300,7 @@ impl Turn {
     /// Commits.
     pub(super) async fn commit(mut self) -> StoreResult<()> {
         self.mark(Phase::Unclear);
-        sqlx::query("COMMIT").execute(self.connection()?).await?;
+        sqlx::query("COMMIT").execute(self.connection().await?).await?;
         self.mark(Phase::None);
         self.finish();
         Ok(())
@@ -322,6 +355,20 @@ impl Drop for Turn {
     }
 }
 
+/// Values as parameters.
+fn arguments(values: Vec<Value<'static>>) -> StoreResult<SqliteArguments<'static>> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        let added = match value {
+            Value::Integer(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text.map(Cow::into_owned)),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
 /// Opens the file, makes it where there is none, and brings its tables up to this version.
 pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
     let options = SqliteConnectOptions::new()
@@ -338,7 +385,7 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
     let writes = writes.statement_cache_capacity(PREPARED_STATEMENTS).pragma("temp_store", "MEMORY");
     let writer = Line::new(writes, 1);
     let mut turn = writer.take().await?;
-    migrations::sqlite().run(turn.connection()?).await?;
+    migrations::sqlite().run(turn.connection().await?).await?;
     turn.finish();
     let reads = options.read_only(true).create_if_missing(false).optimize_on_close(false, None);
     Ok(Pools { readers: Line::new(reads, READERS), writer })

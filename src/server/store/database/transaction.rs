@@ -2,7 +2,7 @@
 
 use super::given::Array;
 use super::value::bound;
-use super::{Given, OthersMark, Row, Sql, Value, postgres, sqlite};
+use super::{Given, OthersMark, Prepared, Row, Sql, Value, postgres, sqlite};
 use crate::server::store::{StoreError, StoreResult};
 use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, Row as _};
@@ -46,7 +46,7 @@ impl Transaction {
         let sql = sql.into();
         Ok(match self {
             Self::Sqlite(turn) => {
-                Row::all(bound!(sql.sqlite, values).fetch_all(turn.connection()?).await?, Row::Sqlite)
+                Row::all(bound!(sql.sqlite, values).fetch_all(turn.connection().await?).await?, Row::Sqlite)
             }
             Self::Postgres(inner) => {
                 Row::all(bound!(sql.postgres, values).fetch_all(&mut **inner).await?, Row::Postgres)
@@ -61,7 +61,9 @@ impl Transaction {
     pub async fn fetch_optional(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<Option<Row>> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(turn) => bound!(sql.sqlite, values).fetch_optional(turn.connection()?).await?.map(Row::Sqlite),
+            Self::Sqlite(turn) => {
+                bound!(sql.sqlite, values).fetch_optional(turn.connection().await?).await?.map(Row::Sqlite)
+            }
             Self::Postgres(inner) => {
                 bound!(sql.postgres, values).fetch_optional(&mut **inner).await?.map(Row::Postgres)
             }
@@ -75,7 +77,7 @@ impl Transaction {
     pub async fn execute(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> StoreResult<u64> {
         let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(turn) => bound!(sql.sqlite, values).execute(turn.connection()?).await?.rows_affected(),
+            Self::Sqlite(turn) => bound!(sql.sqlite, values).execute(turn.connection().await?).await?.rows_affected(),
             Self::Postgres(inner) => bound!(sql.postgres, values).execute(&mut **inner).await?.rows_affected(),
             Self::PostgresStatements(inner) => {
                 bound!(sql.postgres, values).execute(&mut *inner.connection).await?.rows_affected()
@@ -169,19 +171,33 @@ impl Transaction {
         }
     }
 
-    /// SQLite only: makes changes in their order and makes them durable, in one trip. Then does something before another
-    /// transaction of this program can begin.
+    /// Waits until it has a connection, where it has none yet.
+    pub async fn arrive(&mut self) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(turn) => turn.arrive().await,
+            Self::Postgres(_) | Self::PostgresStatements(_) => Ok(()),
+        }
+    }
+
+    /// SQLite only: puts changes, in their order, and the commit into words, without waiting for the database.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is still to begin and nothing is known of what others do.
+    pub fn prepare(&self, since: Option<OthersMark>, changes: Vec<Given>) -> StoreResult<Prepared> {
+        match self {
+            Self::Sqlite(turn) => turn.prepare(since, changes.into_iter()),
+            Self::Postgres(_) | Self::PostgresStatements(_) => Err(StoreError::Conflict),
+        }
+    }
+
+    /// SQLite only: makes prepared changes and makes them durable, in one trip. Then does something before another
+    /// transaction of this program can begin; where it fails, that is dropped, likewise before.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where it was still to begin and others have changed anything since.
-    pub async fn change_and_commit(
-        self,
-        since: Option<OthersMark>,
-        changes: Vec<Given>,
-        then: impl FnOnce() + Send,
-    ) -> StoreResult<()> {
+    pub async fn change_and_commit(self, prepared: Prepared, then: impl FnOnce() + Send) -> StoreResult<()> {
         match self {
-            Self::Sqlite(turn) => turn.change_and_commit(since, changes.into_iter(), then).await,
+            Self::Sqlite(turn) => turn.change_and_commit(prepared, then).await,
             Self::Postgres(_) | Self::PostgresStatements(_) => Err(StoreError::Conflict),
         }
     }

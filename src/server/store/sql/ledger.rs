@@ -2,7 +2,7 @@
 
 use super::load::Marks;
 use super::load::to_json;
-use super::recent::{RecentAccounts, Remembered};
+use super::recent::{AsOf, RecentAccounts, Remembered};
 use super::{SqlStore, billing, books, load, rows, save};
 use crate::domain::account::Account;
 use crate::domain::backfill::Standing;
@@ -10,12 +10,13 @@ use crate::domain::{AccountId, ApiKeyId, Credits, GrantId, IdempotencyKey, PlanI
 use crate::server::store::chain::{ChainKey, Head};
 use crate::server::store::database::{Database, Reads, Row, Transaction, Versions};
 use crate::server::store::{
-    BalanceChange, Batch, Booking, Books, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, NewUser,
+    BalanceChange, Batch, Booking, Books, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, NewUser, Saving,
     StoreError, StoreResult, StoredAnswer, Wanted,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeSet, HashSet};
-use tokio::sync::broadcast;
+use std::future::ready;
+use tokio::sync::{OwnedMutexGuard, broadcast};
 
 /// Decides a sign-up: no row comes back where the address is taken.
 const INSERT_USER: &str = "
@@ -69,6 +70,12 @@ struct SqlLedgerTransaction {
     marks: Marks,
     /// Those of them that were not loaded: the database has not yet said that they are still like this.
     remembered: HashSet<AccountId>,
+    /// Until when what is remembered holds.
+    as_of: AsOf,
+    /// In builds for tests: what was remembered, until it is compared with the database.
+    to_prove: Vec<Remembered>,
+    /// SQLite only, until the changes are handed in: nobody else thinks about accounts meanwhile.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl SqlLedgerTransaction {
@@ -107,7 +114,7 @@ impl SqlLedgerTransaction {
 
     /// Whether accounts are still as they were read, which in a transaction they are then until its end.
     async fn confirm(&mut self, versions: &Versions) -> StoreResult<()> {
-        let is_so = match (self.inner.is_still_to_begin(), self.recent.others_mark()) {
+        let is_so = match (self.inner.is_still_to_begin(), self.as_of.others_mark) {
             (true, Some(mark)) => self.inner.is_unchanged_since(mark).await?,
             (true, None) => false,
             (false, _) => self.inner.are_unchanged(versions).await?,
@@ -115,8 +122,19 @@ impl SqlLedgerTransaction {
         if is_so { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
+    /// Waits until the batch before this one has come to its end, by waiting for its connection. If it failed, what was
+    /// remembered of it was never true.
+    async fn arrive(&mut self) -> StoreResult<()> {
+        self.inner.arrive().await?;
+        if !self.remembered.is_empty() && !self.recent.is_still(self.as_of) {
+            return Err(StoreError::Conflict);
+        }
+        if cfg!(debug_assertions) { self.prove().await } else { Ok(()) }
+    }
+
     /// In builds for tests: whether what is remembered is what the database holds.
-    async fn prove(&mut self, recalled: &[Remembered]) -> StoreResult<()> {
+    async fn prove(&mut self) -> StoreResult<()> {
+        let recalled = std::mem::take(&mut self.to_prove);
         let accounts = recalled.iter().map(|(account, _)| account.id()).collect();
         let wanted = Wanted { accounts, ..Wanted::default() };
         let (loaded, marks) = load::load(&mut self.inner, &wanted, &HashSet::new()).await?;
@@ -124,7 +142,7 @@ impl SqlLedgerTransaction {
         if self.inner.is_still_to_begin() && self.confirm(&Versions::default()).await.is_err() {
             return Ok(());
         }
-        for (account, mark) in recalled {
+        for (account, mark) in &recalled {
             let found = marks.get(&account.id());
             let is_outdated = found.is_some_and(|found| found.version != mark.version);
             if !is_outdated && (found, loaded.accounts.get(&account.id())) != (Some(mark), Some(account)) {
@@ -132,6 +150,34 @@ impl SqlLedgerTransaction {
                 return Err(StoreError::Corrupt(format!("account {} is not as it is remembered", account.id().0)));
             }
         }
+        Ok(())
+    }
+
+    /// On SQLite: everything goes to the file in one trip, and the batch after this one is thought through meanwhile.
+    async fn hand_in(mut self, batch: &Batch<'_>, rows: save::Rows) -> Result<Saving, CommitError> {
+        let saved = save::saved(batch, &self.marks, None);
+        let since = self.as_of.others_mark;
+        let prepared = self.inner.prepare(since, rows.into_all()).map_err(CommitError::Refused)?;
+        self.arrive().await.map_err(not_begun_or_refused)?;
+        let expectation = self.recent.expect(saved);
+        drop(self.turn);
+        let was_thought_ahead = self.inner.is_still_to_begin();
+        let done = self.inner.change_and_commit(prepared, move || expectation.meet());
+        Ok(Saving { was_thought_ahead, end: Box::pin(async move { done.await.map_err(refused_or_unsure) }) })
+    }
+
+    /// On PostgreSQL: by a statement that compares, or more of them in a transaction.
+    async fn save(mut self, batch: &Batch<'_>, rows: save::Rows, versions: &Versions) -> Result<(), CommitError> {
+        if self.inner.commits_each_statement() && rows.need_several_statements() {
+            self.inner = self.database.begin().await.map_err(CommitError::NotBegun)?;
+            self.confirm(versions).await.map_err(CommitError::Refused)?;
+        }
+        let is_final = self.inner.commits_each_statement();
+        let version = rows.save(&mut self.inner, versions).await;
+        let version = version.map_err(if is_final { refused_or_unsure } else { CommitError::Refused })?;
+        let saved = save::saved(batch, &self.marks, Some(version));
+        self.inner.commit().await.map_err(CommitError::Unsure)?;
+        self.recent.keep(saved);
         Ok(())
     }
 }
@@ -145,13 +191,22 @@ impl LedgerStore for SqlStore {
     async fn begin(&self, guard: Guard) -> StoreResult<Box<dyn LedgerTransaction>> {
         let chain_key = self.chain_key.clone().ok_or(StoreError::NoChainKey)?;
         let database = self.database.clone();
+        let turn = if database.saves_one_by_one() { Some(self.turns.clone().lock_owned().await) } else { None };
         let inner = match guard {
             Guard::Compare => database.begin_unlocked().await?,
             Guard::Lock => database.begin().await?,
         };
-        let recent = self.recent.clone();
-        let (marks, remembered) = (Marks::new(), HashSet::new());
-        Ok(Box::new(SqlLedgerTransaction { database, inner, chain_key, recent, marks, remembered }))
+        Ok(Box::new(SqlLedgerTransaction {
+            database,
+            inner,
+            chain_key,
+            recent: self.recent.clone(),
+            marks: Marks::new(),
+            remembered: HashSet::new(),
+            as_of: AsOf::default(),
+            to_prove: Vec::new(),
+            turn,
+        }))
     }
 
     async fn read_account(&self, account: AccountId) -> StoreResult<Option<Account>> {
@@ -258,14 +313,17 @@ impl LedgerTransaction for SqlLedgerTransaction {
         if self.inner.needs_row_locks() && !wanted.accounts.is_empty() {
             self.inner.execute(LOCK_ACCOUNTS, &[(&to_json(&wanted.accounts)?).into()]).await?;
         }
+        // In this order: what is forgotten in between shows.
+        self.as_of = self.recent.as_of();
         let mut recalled = self.recall(wanted);
         if self.inner.takes_all_at_once() && !(self.inner.is_still_to_begin() && suffices(&recalled, wanted)) {
             let others_mark = self.inner.begin_now().await?;
             self.recent.compare(others_mark);
+            self.as_of = self.recent.as_of();
             recalled = self.recall(wanted);
         }
         if cfg!(debug_assertions) {
-            self.prove(&recalled).await?;
+            self.to_prove = recalled.clone();
         }
         self.remembered = recalled.iter().map(|(account, _)| account.id()).collect();
         let (mut loaded, marks) = load::load(&mut self.inner, wanted, &self.remembered).await?;
@@ -285,39 +343,41 @@ impl LedgerTransaction for SqlLedgerTransaction {
         Ok(loaded)
     }
 
-    async fn commit(mut self: Box<Self>, batch: &Batch<'_>) -> Result<(), CommitError> {
-        // Until it is known what has become of them.
-        self.recent.forget(self.marks.keys().copied());
+    async fn commit(mut self: Box<Self>, batch: &Batch<'_>) -> Result<Saving, CommitError> {
         let versions = self.versions(&batch.accounts);
         let rows = save::Rows::of(batch, &self.chain_key, &mut self.marks).map_err(CommitError::Refused)?;
         if self.inner.takes_all_at_once() {
-            let saved = save::saved(batch, &self.marks, None);
-            let since = self.recent.others_mark();
-            let done = self.inner.change_and_commit(since, rows.into_all(), || self.recent.keep(saved)).await;
-            return done.map_err(refused_or_unsure);
+            return self.hand_in(batch, rows).await;
         }
-        if self.inner.commits_each_statement() && rows.need_several_statements() {
-            self.inner = self.database.begin().await.map_err(CommitError::NotBegun)?;
-            self.confirm(&versions).await.map_err(CommitError::Refused)?;
+        // Until it is known what has become of them.
+        self.recent.forget(self.marks.keys().copied());
+        if cfg!(debug_assertions) {
+            self.prove().await.map_err(CommitError::Refused)?;
         }
-        let is_final = self.inner.commits_each_statement();
-        let version = rows.save(&mut self.inner, &versions).await;
-        let version = version.map_err(if is_final { refused_or_unsure } else { CommitError::Refused })?;
-        let saved = save::saved(batch, &self.marks, Some(version));
-        self.inner.commit().await.map_err(CommitError::Unsure)?;
-        self.recent.keep(saved);
-        Ok(())
+        self.save(batch, rows, &versions).await?;
+        Ok(Saving { was_thought_ahead: false, end: Box::pin(ready(Ok(()))) })
     }
 
     async fn finish(mut self: Box<Self>) -> StoreResult<()> {
-        if !self.remembered.is_empty()
-            && let Err(error) = self.confirm(&self.versions(&[])).await
-        {
+        if self.remembered.is_empty() {
+            return self.inner.give_up().await;
+        }
+        let versions = self.versions(&[]);
+        let is_so = match self.arrive().await {
+            Ok(()) => self.confirm(&versions).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = is_so {
             self.recent.forget(self.remembered.iter().copied());
             return Err(error);
         }
         self.inner.give_up().await
     }
+}
+
+/// Of what has not begun.
+fn not_begun_or_refused(error: StoreError) -> CommitError {
+    if error.is_transient() { CommitError::Refused(error) } else { CommitError::NotBegun(error) }
 }
 
 /// Of what is durable if it has happened at all.

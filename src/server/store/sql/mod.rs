@@ -22,6 +22,8 @@ use crate::server::store::database::{Database, DatabaseUrl};
 use crate::server::store::{Store, StoreResult};
 use changes::Feed;
 use recent::RecentAccounts;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// A database that is open. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct SqlStore {
     database: Database,
     feed: Feed,
     recent: RecentAccounts,
+    /// Who thinks about accounts, on SQLite: one batch at a time, in the order in which they will be saved.
+    turns: Arc<Mutex<()>>,
     /// Without it nothing of the ledger can be changed or proved.
     chain_key: Option<ChainKey>,
 }
@@ -42,7 +46,7 @@ impl SqlStore {
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let database = Database::open(url).await?;
         let feed = Feed::start(database.notifications()).await?;
-        Ok(Self { database, feed, recent: RecentAccounts::default(), chain_key: None })
+        Ok(Self { database, feed, recent: RecentAccounts::default(), turns: Arc::default(), chain_key: None })
     }
 
     /// Closes all connections; what was committed stays.

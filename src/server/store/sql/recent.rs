@@ -26,13 +26,53 @@ pub(super) struct RecentAccounts(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     accounts: LruCache<AccountId, Remembered>,
+    /// Moves on whenever all of them are forgotten: what was concluded from them before is void.
+    generation: u64,
     /// As of which all of them are true, on SQLite.
     others_mark: Option<OthersMark>,
 }
 
+/// Until when what was found holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AsOf {
+    generation: u64,
+    /// Of the database, on SQLite.
+    pub others_mark: Option<OthersMark>,
+}
+
+/// Accounts that are remembered as they will be once they are saved. Dropped before that is certain, all are forgotten,
+/// together with what was concluded from them meanwhile.
+#[derive(Debug)]
+pub(super) struct Expectation {
+    recent: RecentAccounts,
+    is_met: bool,
+}
+
+impl Expectation {
+    /// They are on the disk.
+    pub fn meet(mut self) {
+        self.is_met = true;
+    }
+}
+
+impl Drop for Expectation {
+    fn drop(&mut self) {
+        if !self.is_met {
+            self.recent.clear();
+        }
+    }
+}
+
 impl Default for RecentAccounts {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { accounts: LruCache::new(CAPACITY), others_mark: None })))
+        Self(Arc::new(Mutex::new(State { accounts: LruCache::new(CAPACITY), generation: 0, others_mark: None })))
+    }
+}
+
+impl State {
+    fn clear(&mut self) {
+        self.accounts.clear();
+        self.generation += 1;
     }
 }
 
@@ -41,20 +81,33 @@ impl RecentAccounts {
     pub fn compare(&self, others_mark: Option<OthersMark>) {
         let mut state = self.state();
         if others_mark.is_none() || state.others_mark != others_mark {
-            state.accounts.clear();
+            state.clear();
             state.others_mark = others_mark;
         }
     }
 
-    /// As of which all that is known is true, on SQLite.
-    pub fn others_mark(&self) -> Option<OthersMark> {
-        self.state().others_mark
+    /// As of which all that is known is true.
+    pub fn as_of(&self) -> AsOf {
+        let state = self.state();
+        AsOf { generation: state.generation, others_mark: state.others_mark }
+    }
+
+    /// Whether nothing was forgotten since.
+    pub fn is_still(&self, as_of: AsOf) -> bool {
+        self.state().generation == as_of.generation
     }
 
     /// Those of the accounts that are known.
     pub fn find(&self, accounts: impl Iterator<Item = AccountId>) -> Vec<Remembered> {
         let mut state = self.state();
         accounts.filter_map(|account| state.accounts.get(&account).cloned()).collect()
+    }
+
+    /// Remembers accounts as they will be once they are saved, for the batch that is thought through meanwhile.
+    pub fn expect(&self, saved: Vec<Remembered>) -> Expectation {
+        self.forget(saved.iter().map(|(account, _)| account.id()));
+        self.keep(saved);
+        Expectation { recent: self.clone(), is_met: false }
     }
 
     /// Remembers accounts that are on the disk like this.
@@ -78,7 +131,7 @@ impl RecentAccounts {
 
     /// Forgets all accounts.
     pub fn clear(&self) {
-        self.state().accounts.clear();
+        self.state().clear();
     }
 
     /// Each of the functions above leaves it whole, wherever it might break off.
