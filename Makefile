@@ -19,7 +19,7 @@ program:
 	$(TOOLS) cargo leptos build --release --server-only
 
 site:
-	nice -n 5 $(TOOLS) cargo leptos build --release --precompress --frontend-only
+	@nice -n 5 scripts/site.sh
 
 run: build ## build and serve at http://127.0.0.1:3000, data in ./data
 	@target/release/scrip serve

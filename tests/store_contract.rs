@@ -302,7 +302,7 @@ on_both_databases! {
             let mut account = transaction.load(&wanted).await.unwrap().accounts.remove(&id).unwrap();
             account.apply(&charge(1), &memo(), NOW).unwrap();
             let batch = Batch { accounts: vec![&account], now: NOW, ..Batch::default() };
-            transaction.commit(&batch).await.unwrap().end.await.unwrap();
+            transaction.commit(&batch).await.unwrap().await.unwrap();
             assert_eq!(test.balance(id).await, Credits::of(left));
         }
         test.assert_books_balance().await;

@@ -131,6 +131,25 @@ on_both_databases! {
         test.assert_books_balance().await;
     }
 
+    /// Batches that follow from it are refused with it, and begun again beside what is left of it.
+    async fn a_batch_that_fails_does_not_sink_those_that_follow_from_it(engine: Engine) {
+        let test = TestLedger::start(engine).await;
+        let (ann, bob) = (test.account(5_000).await, test.account(0).await);
+        test.apply(bob, subscribe("basic", "order-1", 50)).await.unwrap();
+        let is_bad = |index: usize| index % 500 == 250;
+        let answers = all_at_once(&[&test.ledger], 3_000, |index| match is_bad(index) {
+            // The core cannot know that the reference of this month is taken; the database refuses its row.
+            true => Submission::one(ann, subscribe("basic", "order-1", 50), memo()),
+            false => Submission::one(ann, charge(1), memo()),
+        })
+        .await;
+        for (index, answer) in answers.iter().enumerate() {
+            assert_eq!(answer.as_ref().err(), is_bad(index).then_some(&LedgerError::Unavailable), "{index}");
+        }
+        assert_eq!(test.balance(ann).await, Credits::of(5_000 - 2_994));
+        test.assert_books_balance().await;
+    }
+
     async fn five_hundred_grants_at_once_are_exact(engine: Engine) {
         let test = TestLedger::start(engine).await;
         let account = test.account(0).await;

@@ -37,8 +37,8 @@ async fn a_batch_follows_from_one_that_is_still_being_saved() {
     let (second, account) = loaded(&test, id).await;
     assert_eq!((account.total(), test.balance(id).await), (Credits::of(8), Credits::of(9)));
     let second = tokio::spawn(handed_in(second, account));
-    first.end.await.unwrap();
-    second.await.unwrap().unwrap().end.await.unwrap();
+    first.await.unwrap();
+    second.await.unwrap().unwrap().await.unwrap();
     assert_eq!(test.balance(id).await, Credits::of(7));
     test.assert_books_balance().await;
 }
@@ -72,7 +72,7 @@ async fn what_another_program_changes_in_between_refuses_both() {
     let first = handed_in(first, account).await.unwrap();
     let (second, account) = loaded(&test, id).await;
     test.beside().await.apply(id, charge(5)).await.unwrap();
-    let refused = first.end.await;
+    let refused = first.await;
     assert!(matches!(refused, Err(CommitError::Refused(StoreError::Conflict))), "{refused:?}");
     let refused = handed_in(second, account).await.err();
     assert!(matches!(refused, Some(CommitError::Refused(StoreError::Conflict))), "{refused:?}");
@@ -89,7 +89,7 @@ async fn transactions_at_once_follow_from_each_other_in_some_order() {
         tokio::spawn(async move {
             for _ in 0..20 {
                 let (transaction, account) = loaded(&test, id).await;
-                handed_in(transaction, account).await.unwrap().end.await.unwrap();
+                handed_in(transaction, account).await.unwrap().await.unwrap();
             }
         })
     };

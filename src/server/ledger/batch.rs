@@ -6,7 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::operation::{Operation, Outcome, Refusal};
 use crate::domain::{AccountId, ApiKeyId, GrantId, IdempotencyKey, Source, Timestamp};
 use crate::server::store::{
-    AuditEntry, BalanceChange, Batch, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, Saving, StoreError,
+    AuditEntry, BalanceChange, Batch, CommitError, Guard, LedgerStore, LedgerTransaction, Loaded, StoreError,
     StoreResult, StoredAnswer, Wanted,
 };
 use std::collections::HashSet;
@@ -68,7 +68,7 @@ pub(super) async fn commit(
     submissions: &[Submission],
     guard: Guard,
     now: Timestamp,
-    on_its_way: impl FnOnce(&Saving) + Send,
+    on_its_way: impl FnOnce() + Send,
 ) -> Result<Vec<Reply>, BatchFailure> {
     let guard = if submissions.iter().any(claims_rows) { Guard::Lock } else { guard };
     let mut transaction = store.begin(guard).await.map_err(BatchFailure::NotBegun)?;
@@ -88,8 +88,8 @@ pub(super) async fn commit(
         submissions.iter().zip(&replies).any(|(submission, reply)| reply.is_ok() && claims_rows(submission));
     if has_claimed || batch.has_changes() {
         let saving = transaction.commit(&batch.as_rows(now)).await?;
-        on_its_way(&saving);
-        saving.end.await?;
+        on_its_way();
+        saving.await?;
         store.announce(batch.news());
     } else {
         transaction.finish().await?;

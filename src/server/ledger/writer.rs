@@ -6,7 +6,7 @@ use super::batch::{self, BatchFailure};
 use super::{Answer, Job, LedgerError, MAX_BATCH, Submission};
 use crate::domain::operation::Outcome;
 use crate::server::clock::Clock;
-use crate::server::store::{Guard, LedgerStore, Saving};
+use crate::server::store::{Guard, LedgerStore};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -17,19 +17,13 @@ const MAX_TRIES: u32 = 8;
 
 /// How often a batch lets the others have their turn, so that callers who were just answered and ask again come along
 /// rather than wait for the one after it. Only a batch that is smaller than usual waits so.
-const MAX_TURNS: u32 = 16;
-
-/// From so many callers on it pays to divide them between the batch that is saved and the one that is thought through
-/// meanwhile: a commit costs about as much as thinking of a dozen charges does (benches/writer.rs). Only where the last
-/// batch was thought through without the database; else they would only wait one behind the other.
-const MIN_DIVIDED: usize = 16;
+const MAX_YIELDS: u32 = 16;
 
 type Reply = oneshot::Sender<Result<Answer, LedgerError>>;
 
 /// A batch on its way to the disk.
 struct UnderWay {
     size: usize,
-    was_thought_ahead: bool,
     end: JoinHandle<()>,
 }
 
@@ -41,7 +35,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let mut waiting = Vec::with_capacity(MAX_BATCH);
-    let (mut usual, mut divides) = (0, false);
+    let mut usual = 0;
     let mut before: Option<UnderWay> = None;
     loop {
         tokio::select! {
@@ -51,11 +45,12 @@ pub(super) async fn run(
                 if taken == 0 {
                     return end_of(&mut before).await;
                 }
-                gather(&mut jobs, &mut waiting, &mut before, usual, divides).await;
-                usual = waiting.len() + size_of(before.as_ref());
+                gather(store.as_ref(), &mut jobs, &mut waiting, &mut before, usual).await;
+                // Callers who were answered a moment ago may not have come back yet.
+                usual = (waiting.len() + size_of(before.as_ref())).max(usual / 2);
                 let this = start(&store, &clock, waiting.drain(..)).await;
-                divides = this.was_thought_ahead;
-                // It had to wait for the connection of the one before, of which only the answers may be left.
+                // It had to wait for the connection of the one before. What may be left of that one are its answers, and
+                // where it failed the tries of its submissions one by one.
                 end_of(&mut before).await;
                 before = Some(this);
             }
@@ -78,8 +73,8 @@ async fn start(
         commit_all(store.as_ref(), clock.as_ref(), &submissions, replies, on_its_way).await;
     });
     // A batch that never gets there says so by its end.
-    let was_thought_ahead = is_on_its_way.await.unwrap_or(false);
-    UnderWay { size, was_thought_ahead, end }
+    let _ = is_on_its_way.await;
+    UnderWay { size, end }
 }
 
 /// Waits for the end of a batch.
@@ -99,14 +94,17 @@ fn size_of(before: Option<&UnderWay>) -> usize {
 /// Takes what comes in while the batch before is on its way, and then within a few turns, as long as there is less than
 /// usual.
 async fn gather(
+    store: &dyn LedgerStore,
     jobs: &mut mpsc::Receiver<Job>,
     waiting: &mut Vec<Job>,
     before: &mut Option<UnderWay>,
     usual: usize,
-    divides: bool,
 ) {
-    let share_of = |callers: usize| if divides && callers >= MIN_DIVIDED { callers.div_ceil(2) } else { callers };
-    while before.is_some() && waiting.len() < share_of(waiting.len() + size_of(before.as_ref())).min(MAX_BATCH) {
+    let share_of = |callers: usize| {
+        let share = if store.divides(callers) { callers.div_ceil(2) } else { callers };
+        share.min(MAX_BATCH)
+    };
+    while before.is_some() && waiting.len() < share_of(waiting.len() + size_of(before.as_ref())) {
         let room = MAX_BATCH - waiting.len();
         tokio::select! {
             biased;
@@ -116,7 +114,7 @@ async fn gather(
             },
         }
     }
-    for _ in 0..MAX_TURNS {
+    for _ in 0..MAX_YIELDS {
         if before.is_some() || waiting.len() >= share_of(usual) {
             return;
         }
@@ -138,9 +136,11 @@ async fn commit_all(
     clock: &dyn Clock,
     submissions: &[Submission],
     replies: Vec<Reply>,
-    on_its_way: oneshot::Sender<bool>,
+    on_its_way: oneshot::Sender<()>,
 ) {
-    match commit(store, clock, submissions, Some(on_its_way)).await {
+    // Kept until the end where the batch fails: nothing can follow from it then.
+    let mut on_its_way = Some(on_its_way);
+    match commit(store, clock, submissions, &mut on_its_way).await {
         Ok(answers) => {
             for ((submission, reply), answer) in submissions.iter().zip(replies).zip(answers) {
                 send(submission, reply, answer);
@@ -166,11 +166,11 @@ async fn commit(
     store: &dyn LedgerStore,
     clock: &dyn Clock,
     submissions: &[Submission],
-    mut on_its_way: Option<oneshot::Sender<bool>>,
+    on_its_way: &mut Option<oneshot::Sender<()>>,
 ) -> Result<Vec<Result<Answer, LedgerError>>, BatchFailure> {
-    let mut say_so = |saving: &Saving| {
+    let mut say_so = || {
         // Nobody need wait for it.
-        let _ = on_its_way.take().map(|told| told.send(saving.was_thought_ahead));
+        let _ = on_its_way.take().map(|told| told.send(()));
     };
     let mut guard = Guard::Compare;
     for _ in 1..MAX_TRIES {
@@ -195,7 +195,7 @@ async fn commit_one(
     clock: &dyn Clock,
     submission: &Submission,
 ) -> Result<Answer, LedgerError> {
-    match commit(store, clock, std::slice::from_ref(submission), None).await {
+    match commit(store, clock, std::slice::from_ref(submission), &mut None).await {
         Ok(mut answers) => answers.pop().unwrap_or(Err(LedgerError::Unavailable)),
         Err(BatchFailure::Undone(refusal)) => Err(refusal),
         Err(failure @ (BatchFailure::Store(_) | BatchFailure::NotBegun(_) | BatchFailure::Unsure(_))) => {

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The store was opened without the key of the chain, so it can only be read.
     #[error("the key of the chain of history was not given")]
     NoChainKey,
+    /// No connection could be had.
+    #[error("the database cannot be reached: {0}")]
+    NoConnection(sqlx::Error),
     /// Another program has changed what this one has read and not locked: read and decide again.
     #[error("another program has changed an account in the meantime")]
     Conflict,
@@ -64,6 +67,10 @@ pub trait Store:
 pub trait LedgerStore: Send + Sync {
     /// How many transactions can usefully write at the same time.
     fn writers(&self) -> usize;
+
+    /// Whether so many callers are better divided between a batch that is being saved and one that is thought through
+    /// meanwhile.
+    fn divides(&self, callers: usize) -> bool;
 
     /// Begins a transaction. What it commits follows from accounts as they were when it loaded them, however that
     /// is guarded.
@@ -148,13 +155,8 @@ pub enum CommitError {
     Unsure(StoreError),
 }
 
-/// What was handed in.
-pub struct Saving {
-    /// Whether nothing but memory was needed until then: so others, too, can be thought through while one is being saved.
-    pub was_thought_ahead: bool,
-    /// On its way to the disk. Dropped before its end, it may have happened or not.
-    pub end: BoxFuture<'static, Result<(), CommitError>>,
-}
+/// What was handed in, on its way to the disk. Dropped before its end, it may have happened or not.
+pub type Saving = BoxFuture<'static, Result<(), CommitError>>;
 
 /// One transaction of the writer. Dropped without a commit it leaves nothing behind.
 #[async_trait]

@@ -25,6 +25,10 @@ use value::bound;
 /// How long a request waits for a free connection before it is told that the database is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a batch waits for the one before it to be saved: longer than that one may wait for another program and for the
+/// disk.
+const SAVING_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Transactions that write at the same time on PostgreSQL.
 const POSTGRES_WRITERS: usize = 4;
 
@@ -64,7 +68,7 @@ impl Database {
 
     /// Whether a transaction that writes waits for the end of the one before, whatever the two are about: on SQLite, whose
     /// file has one write lock.
-    pub fn saves_one_by_one(&self) -> bool {
+    pub fn has_one_writer(&self) -> bool {
         match self {
             Self::Sqlite(_) => true,
             Self::Postgres(_) => false,
@@ -137,7 +141,7 @@ impl Database {
     /// writes compares what it has read.
     pub async fn begin_unlocked(&self) -> StoreResult<Transaction> {
         Ok(match self {
-            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.queue()),
+            Self::Sqlite(pools) => Transaction::Sqlite(pools.writer.queue(SAVING_TIMEOUT)),
             Self::Postgres(pools) => Transaction::PostgresStatements(pools.statements().await?),
         })
     }

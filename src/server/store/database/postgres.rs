@@ -1,7 +1,7 @@
 //! PostgreSQL: one pool; several programs may work on one database.
 
 use super::{ACQUIRE_TIMEOUT, migrations};
-use crate::server::store::StoreResult;
+use crate::server::store::{StoreError, StoreResult};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -67,7 +67,9 @@ pub(in crate::server::store) struct Statements {
 impl Pools {
     pub(super) async fn statements(&self) -> StoreResult<Statements> {
         let place = timeout(ACQUIRE_TIMEOUT, self.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let place = place
+            .map_err(|_| StoreError::NoConnection(sqlx::Error::PoolTimedOut))?
+            .map_err(|_| StoreError::NoConnection(sqlx::Error::PoolClosed))?;
         let connection = match self.kept.take() {
             Some(connection) => connection,
             None => self.pool.acquire().await?,

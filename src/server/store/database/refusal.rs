@@ -18,7 +18,7 @@ impl StoreError {
 
     /// Whether there was no connection to be had: what is tried again waits as long.
     pub fn is_without_connection(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
+        matches!(self, Self::NoConnection(_))
     }
 
     /// Whether the database itself said that it did not do what it was asked, and went on. A connection that broke says
@@ -39,7 +39,9 @@ impl StoreError {
                     matches!(error.severity(), PgSeverity::Error) && !is_of_another_end(error.code())
                 })
             }
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey => false,
+            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::NoConnection(_) => {
+                false
+            }
         }
     }
 
@@ -47,7 +49,12 @@ impl StoreError {
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::Conflict => false,
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::Corrupt(_)
+            | Self::NoChainKey
+            | Self::NoConnection(_)
+            | Self::Conflict => false,
         }
     }
 
@@ -58,14 +65,24 @@ impl StoreError {
                 let error = error.try_downcast_ref::<SqliteError>()?;
                 Some(error.code()?.parse::<u32>().ok()? & 0xff)
             }
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::Conflict => None,
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::Corrupt(_)
+            | Self::NoChainKey
+            | Self::NoConnection(_)
+            | Self::Conflict => None,
         }
     }
 
     fn database_code(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
-            Self::Database(_) | Self::Migration(_) | Self::Corrupt(_) | Self::NoChainKey | Self::Conflict => None,
+            Self::Database(_)
+            | Self::Migration(_)
+            | Self::Corrupt(_)
+            | Self::NoChainKey
+            | Self::NoConnection(_)
+            | Self::Conflict => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -110,6 +110,8 @@ pub(in crate::server::store) struct Turn {
     others_mark: Option<OthersMark>,
     place: Option<OwnedSemaphorePermit>,
     line: Line,
+    /// How long it waits for its connection at most.
+    patience: Duration,
 }
 
 /// Changes and the commit that follows them, put into words before there is a connection for them.
@@ -128,14 +130,14 @@ impl Line {
         Self(Arc::new(Shared { options, size, places, free: Mutex::default(), opened: AtomicU64::default() }))
     }
 
-    /// Waits for a connection only once one is needed.
-    pub(super) fn queue(&self) -> Turn {
-        Turn { connection: None, others_mark: None, place: None, line: self.clone() }
+    /// For who waits for a connection only once it is needed, and then that long.
+    pub(super) fn queue(&self, patience: Duration) -> Turn {
+        Turn { connection: None, others_mark: None, place: None, line: self.clone(), patience }
     }
 
     /// Waits for a connection.
     pub(super) async fn take(&self) -> StoreResult<Turn> {
-        let mut turn = self.queue();
+        let mut turn = self.queue(ACQUIRE_TIMEOUT);
         turn.arrive().await?;
         Ok(turn)
     }
@@ -184,13 +186,15 @@ impl Turn {
             return Ok(());
         }
         let line = &self.line.0;
-        let place = timeout(ACQUIRE_TIMEOUT, line.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let place = timeout(self.patience, line.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| StoreError::NoConnection(sqlx::Error::PoolTimedOut))?;
+        let place = place.map_err(|_| StoreError::NoConnection(sqlx::Error::PoolClosed))?;
         let free = self.line.free().pop();
         let mut connection = match free {
             Some(connection) => connection,
             None => {
-                let inner = SqliteConnection::connect_with(&line.options).await?;
+                let opened = SqliteConnection::connect_with(&line.options).await;
+                let inner = opened.map_err(StoreError::NoConnection)?;
                 let number = line.opened.fetch_add(1, Ordering::Relaxed);
                 Connection { inner, transaction: Phase::None, number }
             }
@@ -228,7 +232,7 @@ impl Turn {
     pub(super) async fn change(&mut self, changes: impl Iterator<Item = Given>) -> StoreResult<()> {
         let (mut text, mut values) = (String::new(), Vec::new());
         let statements = given::write_all_sqlite(changes, &mut text, &mut values);
-        self.run(&text, arguments(values)?, statements).await
+        self.run(&text, arguments(values)?, statements).await.map(drop)
     }
 
     /// Prepares changes and the commit as one trip, in which the transaction is begun, too, where it was not before.
@@ -253,18 +257,18 @@ impl Turn {
     }
 
     /// Makes prepared changes and commits. Then, before anybody else has the connection, does something; where it fails,
-    /// that is dropped, likewise before.
+    /// that is dropped, likewise before. Gives the time that the commit took, without the changes.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where the transaction had not begun and others have changed the file since that mark.
-    pub(super) async fn change_and_commit(mut self, prepared: Prepared, then: impl FnOnce()) -> StoreResult<()> {
+    pub(super) async fn change_and_commit(mut self, prepared: Prepared, then: impl FnOnce()) -> StoreResult<Duration> {
         let Prepared { text, values, statements, since } = prepared;
         self.arrive().await?;
         if since.is_some_and(|mark| self.mark_of(mark.data_version) != Some(mark)) {
             return Err(StoreError::Conflict);
         }
         self.mark(Phase::Unclear);
-        self.run(&text, values, statements).await.map_err(|error| match &error {
+        let took = self.run(&text, values, statements).await.map_err(|error| match &error {
             StoreError::Database(sqlx::Error::Database(said)) if since.is_some() && said.message() == HAS_CHANGED => {
                 StoreError::Conflict
             }
@@ -273,18 +277,21 @@ impl Turn {
         self.mark(Phase::None);
         then();
         self.finish();
-        Ok(())
+        Ok(took)
     }
 
-    /// Runs a text of so many statements. A thread that dies on its way gives no error: that is seen by what is missing.
-    async fn run(&mut self, text: &str, values: SqliteArguments<'static>, statements: usize) -> StoreResult<()> {
+    /// Runs a text of so many statements, and gives the time that the last of them took. A thread that dies on its way gives
+    /// no error: that is seen by what is missing.
+    async fn run(&mut self, text: &str, values: SqliteArguments<'static>, statements: usize) -> StoreResult<Duration> {
+        let start = (0, Instant::now(), Duration::ZERO);
         let ended = self
             .connection()
             .await?
             .fetch_many(sqlx::query_with(text, values))
             .try_filter(|step| ready(step.is_left()))
-            .try_fold(0, |count, _| async move { Ok(count + 1) });
-        if ended.await? == statements { Ok(()) } else { Err(sqlx::Error::WorkerCrashed.into()) }
+            .try_fold(start, |(count, since, _), _| async move { Ok((count + 1, Instant::now(), since.elapsed())) });
+        let (count, _, last) = ended.await?;
+        if count == statements { Ok(last) } else { Err(sqlx::Error::WorkerCrashed.into()) }
     }
 
     /// Whether nobody else has changed the file since.

@@ -6,6 +6,7 @@ use super::{Given, OthersMark, Prepared, Row, Sql, Value, postgres, sqlite};
 use crate::server::store::{StoreError, StoreResult};
 use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, Row as _};
+use std::time::Duration;
 
 /// A transaction; dropped without a commit it leaves nothing behind.
 #[derive(Debug)]
@@ -191,11 +192,12 @@ impl Transaction {
     }
 
     /// SQLite only: makes prepared changes and makes them durable, in one trip. Then does something before another
-    /// transaction of this program can begin; where it fails, that is dropped, likewise before.
+    /// transaction of this program can begin; where it fails, that is dropped, likewise before. Gives the time that the
+    /// commit took, without the changes.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where it was still to begin and others have changed anything since.
-    pub async fn change_and_commit(self, prepared: Prepared, then: impl FnOnce() + Send) -> StoreResult<()> {
+    pub async fn change_and_commit(self, prepared: Prepared, then: impl FnOnce() + Send) -> StoreResult<Duration> {
         match self {
             Self::Sqlite(turn) => turn.change_and_commit(prepared, then).await,
             Self::Postgres(_) | Self::PostgresStatements(_) => Err(StoreError::Conflict),

@@ -11,6 +11,7 @@ mod history;
 mod ledger;
 mod load;
 mod movements;
+mod pace;
 mod people;
 mod recent;
 mod rows;
@@ -21,6 +22,7 @@ use crate::server::store::chain::ChainKey;
 use crate::server::store::database::{Database, DatabaseUrl};
 use crate::server::store::{Store, StoreResult};
 use changes::Feed;
+use pace::Pace;
 use recent::RecentAccounts;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -32,7 +34,8 @@ pub struct SqlStore {
     feed: Feed,
     recent: RecentAccounts,
     /// Who thinks about accounts, on SQLite: one batch at a time, in the order in which they will be saved.
-    turns: Arc<Mutex<()>>,
+    thinking: Arc<Mutex<()>>,
+    pace: Pace,
     /// Without it nothing of the ledger can be changed or proved.
     chain_key: Option<ChainKey>,
 }
@@ -46,7 +49,14 @@ impl SqlStore {
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let database = Database::open(url).await?;
         let feed = Feed::start(database.notifications()).await?;
-        Ok(Self { database, feed, recent: RecentAccounts::default(), turns: Arc::default(), chain_key: None })
+        Ok(Self {
+            database,
+            feed,
+            recent: RecentAccounts::default(),
+            thinking: Arc::default(),
+            pace: Pace::default(),
+            chain_key: None,
+        })
     }
 
     /// Closes all connections; what was committed stays.

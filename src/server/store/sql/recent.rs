@@ -1,4 +1,4 @@
-//! Accounts as this program has last saved them, so that the next batch need not load them. What stands here is only a
+//! Accounts as this program has last saved them, or is saving them now, so that the next batch need not load them. What stands here is only a
 //! guess at what the database holds: it is used where the database says that nobody else has changed it meanwhile
 //! (decision 0020).
 
@@ -26,39 +26,44 @@ pub(super) struct RecentAccounts(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     accounts: LruCache<AccountId, Remembered>,
-    /// Moves on whenever all of them are forgotten: what was concluded from them before is void.
+    /// Moves on where one of them turned out not to be true: what was concluded from them before is void.
     generation: u64,
-    /// As of which all of them are true, on SQLite.
+    /// As of which all of them are true, on SQLite, or will be once they are saved.
     others_mark: Option<OthersMark>,
 }
 
-/// Until when what was found holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// As of when something was found.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AsOf {
     generation: u64,
     /// Of the database, on SQLite.
     pub others_mark: Option<OthersMark>,
 }
 
-/// Accounts that are remembered as they will be once they are saved. Dropped before that is certain, all are forgotten,
-/// together with what was concluded from them meanwhile.
+/// Accounts that are remembered as they will be once they are saved. Dropped before that is certain, they are forgotten, and
+/// what was concluded meanwhile is void.
 #[derive(Debug)]
 pub(super) struct Expectation {
     recent: RecentAccounts,
-    is_met: bool,
+    /// Which accounts, until it is met.
+    open: Vec<AccountId>,
 }
 
 impl Expectation {
     /// They are on the disk.
     pub fn meet(mut self) {
-        self.is_met = true;
+        self.open.clear();
     }
 }
 
 impl Drop for Expectation {
     fn drop(&mut self) {
-        if !self.is_met {
-            self.recent.clear();
+        if !self.open.is_empty() {
+            let mut state = self.recent.state();
+            for account in &self.open {
+                state.accounts.remove(account);
+            }
+            state.generation += 1;
         }
     }
 }
@@ -92,7 +97,7 @@ impl RecentAccounts {
         AsOf { generation: state.generation, others_mark: state.others_mark }
     }
 
-    /// Whether nothing was forgotten since.
+    /// Whether nothing has turned out not to be true since.
     pub fn is_still(&self, as_of: AsOf) -> bool {
         self.state().generation == as_of.generation
     }
@@ -105,12 +110,13 @@ impl RecentAccounts {
 
     /// Remembers accounts as they will be once they are saved, for the batch that is thought through meanwhile.
     pub fn expect(&self, saved: Vec<Remembered>) -> Expectation {
-        self.forget(saved.iter().map(|(account, _)| account.id()));
+        let open: Vec<_> = saved.iter().map(|(account, _)| account.id()).collect();
+        self.forget(open.iter().copied());
         self.keep(saved);
-        Expectation { recent: self.clone(), is_met: false }
+        Expectation { recent: self.clone(), open }
     }
 
-    /// Remembers accounts that are on the disk like this.
+    /// Remembers accounts.
     pub fn keep(&self, saved: Vec<Remembered>) {
         let mut state = self.state();
         for (account, mark) in saved {
