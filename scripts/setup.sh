@@ -126,7 +126,7 @@ newest_cargo() { # cargo-leptos wants a newer compiler than the project does
 
 # Both tools at once, where they can be had no other way: they share half of what they are built from.
 build_tools() {
-    say "building cargo-leptos and wasm-bindgen from source (about 6 minutes on two cores, once per machine)"
+    say "building cargo-leptos and wasm-bindgen from source (about 5 minutes on two cores, once per machine)"
     local named; named=$(sed -n 's/^wasm-bindgen-cli = .*"=\([0-9.]*\)".*/\1/p' scripts/tools/Cargo.toml)
     [ "$named" = "$BINDGEN_VERSION" ] \
         || die "Cargo.lock has wasm-bindgen $BINDGEN_VERSION, and scripts/tools/Cargo.toml $named. Name the same there."

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Fewer callers are never divided: what it costs to hand a batch in is then more than what is gained.
 const MIN_DIVIDED: usize = 16;
+/// About so many times as long as without changes a commit takes. The rest is writing them, which dividing does not double.
+const COMMIT_OF_CHANGES: u32 = 2;
 /// Of a new measurement; the rest is what was known before.
 const SHARE_OF_THE_NEW: f64 = 0.25;
 
@@ -19,7 +21,7 @@ struct State {
     is_ahead: bool,
     /// What it takes to think of one change.
     thinking: Option<Duration>,
-    /// What it takes to commit, however little: most of that is the disk's.
+    /// What it takes to commit.
     commit: Option<Duration>,
 }
 
@@ -47,7 +49,8 @@ impl Pace {
     pub fn divides(&self, callers: usize) -> bool {
         let state = self.state();
         let (Some(thinking), Some(commit)) = (state.thinking, state.commit) else { return false };
-        state.is_ahead && callers >= MIN_DIVIDED && commit < thinking * u32::try_from(callers).unwrap_or(u32::MAX)
+        let thought_meanwhile = thinking * u32::try_from(callers).unwrap_or(u32::MAX);
+        state.is_ahead && callers >= MIN_DIVIDED && commit < thought_meanwhile * COMMIT_OF_CHANGES
     }
 
     /// Each of the functions above leaves it whole.
@@ -76,7 +79,7 @@ mod tests {
         let quick = pace(Duration::from_micros(100));
         assert_eq!([8, 16, 64].map(|callers| quick.divides(callers)), [false, true, true]);
         let slow = pace(Duration::from_millis(8));
-        assert_eq!([64, 400, 401].map(|callers| slow.divides(callers)), [false, false, true]);
+        assert_eq!([64, 200, 201].map(|callers| slow.divides(callers)), [false, false, true]);
     }
 
     #[test]
@@ -92,9 +95,9 @@ mod tests {
     #[test]
     fn one_measurement_out_of_line_does_not_decide() {
         let pace = pace(Duration::from_micros(100));
-        pace.note_commit(Duration::from_millis(3));
+        pace.note_commit(Duration::from_millis(6));
         assert!(pace.divides(64));
-        (0..3).for_each(|_| pace.note_commit(Duration::from_millis(3)));
+        (0..3).for_each(|_| pace.note_commit(Duration::from_millis(6)));
         assert!(!pace.divides(64));
     }
 }
