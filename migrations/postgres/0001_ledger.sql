@@ -172,7 +172,7 @@ CREATE TABLE transactions (
 );
 
 -- What was already given back of a charge is asked at every refund.
-CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of) WHERE refund_of IS NOT NULL;
+CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of, amount) WHERE refund_of IS NOT NULL;
 
 -- Runs once for the rows of a statement, after them, and asks for all of them at once: a look into an index for each row
 -- and no more. Without the settings a connection keeps the plan that it made while the tables were one page, and reads

@@ -151,7 +151,7 @@ CREATE TABLE transactions (
 ) STRICT, WITHOUT ROWID;
 
 -- What was already given back of a charge is asked at every refund.
-CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of) WHERE refund_of IS NOT NULL;
+CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of, amount) WHERE refund_of IS NOT NULL;
 
 CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions
 WHEN coalesce((SELECT new.balance_after - new.amount <> balance_after OR new.seq <= seq

@@ -377,6 +377,9 @@ fn arguments(values: Vec<Value<'static>>) -> StoreResult<SqliteArguments<'static
 }
 
 /// Opens the file, makes it where there is none, and brings its tables up to this version.
+///
+/// Nothing is counted about tables (ANALYZE, `PRAGMA optimize`): the statements need no such numbers, and those of a file that
+/// is young would mislead the planner when it has grown.
 pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -385,8 +388,7 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
         // FULL: a commit is on the disk before its callers are answered.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .optimize_on_close(true, None);
+        .busy_timeout(BUSY_TIMEOUT);
     let writes = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     // What a statement would take back if it failed half-way is kept in memory and not in a file of its own.
     let writes = writes.statement_cache_capacity(PREPARED_STATEMENTS).pragma("temp_store", "MEMORY");
@@ -394,6 +396,6 @@ pub(super) async fn open(path: &Path) -> StoreResult<Pools> {
     let mut turn = writer.take().await?;
     migrations::sqlite().run(turn.connection().await?).await?;
     turn.finish();
-    let reads = options.read_only(true).create_if_missing(false).optimize_on_close(false, None);
+    let reads = options.read_only(true).create_if_missing(false);
     Ok(Pools { readers: Line::new(reads, READERS), writer })
 }

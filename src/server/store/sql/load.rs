@@ -57,51 +57,53 @@ const LOAD_ACCOUNTS: Sql = accounts_of!("IN (SELECT CAST(value AS BIGINT) FROM j
 /// Without a list to open, for one.
 const READ_ACCOUNT: Sql = accounts_of!("= $1");
 
+// CROSS JOIN below: SQLite then takes the tables in the order in which they stand (sqlite.org/lang_select.html) and looks up
+// what is wanted. Left to itself it may walk through a whole table, where it has heard that the table is small.
+
 /// Grants that a row of history has opened or moved, though nothing may be left of them: a refund may have to open them
 /// again, a clawback has to know them. Those with something left are loaded above; here they are asked for all the same,
 /// since another program may have filled one meanwhile.
 const LOAD_SPENT_GRANTS: &str = "
     SELECT DISTINCT g.account_id, g.id, g.source, g.reference, g.amount, g.remaining, g.held,
         g.expired, g.clawed_back, g.expires_at, g.created_at
-    FROM json_each($1) want
-    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
-    CROSS JOIN json_each(t.draws) part
-    JOIN grants g ON g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT)";
+    FROM json_each($1) want CROSS JOIN transactions t CROSS JOIN json_each(t.draws) part CROSS JOIN grants g
+    WHERE t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+        AND g.account_id = t.account_id AND g.id = CAST(part.value ->> 0 AS BIGINT)";
 
 /// Settled holds that are named, so that a late capture is told what became of them.
 const LOAD_SETTLED_HOLDS: &str = "
     SELECT DISTINCT h.account_id, h.id, h.amount, h.status, h.captured, h.feature, h.units, h.rate_version,
         h.description, h.actor, h.metadata, h.reason, h.deadline, h.created_at, h.settled_at, h.draws
-    FROM json_each($1) want
-    JOIN holds h ON h.account_id = CAST(want.value ->> 0 AS BIGINT) AND h.id = CAST(want.value ->> 1 AS BIGINT)
-    WHERE h.status <> 'pending'";
+    FROM json_each($1) want CROSS JOIN holds h
+    WHERE h.account_id = CAST(want.value ->> 0 AS BIGINT) AND h.id = CAST(want.value ->> 1 AS BIGINT)
+        AND h.status <> 'pending'";
 
 const LOAD_CHARGES: &str = "
     SELECT DISTINCT t.account_id, t.seq, t.feature, t.units, t.rate_version, t.draws,
         (SELECT CAST(coalesce(sum(r.amount), 0) AS BIGINT) FROM transactions r
             WHERE r.account_id = t.account_id AND r.refund_of = t.seq) AS refunded
-    FROM json_each($1) want
-    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
-    WHERE t.cause IN ('charge', 'capture')";
+    FROM json_each($1) want CROSS JOIN transactions t
+    WHERE t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+        AND t.cause IN ('charge', 'capture')";
 
 /// Grants that were opened by a reset. What it ended stands in the row right before.
 const LOAD_RESETS: &str = "
     SELECT DISTINCT t.account_id, t.seq, e.draws
-    FROM json_each($1) want
-    JOIN transactions t ON t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+    FROM json_each($1) want CROSS JOIN transactions t
     LEFT JOIN transactions e ON e.account_id = t.account_id AND e.seq = t.seq - 1 AND e.cause = 'reset'
         AND e.type = 'expiry'
-    WHERE t.cause = 'reset' AND t.type = 'credit'";
+    WHERE t.account_id = CAST(want.value ->> 0 AS BIGINT) AND t.seq = CAST(want.value ->> 1 AS BIGINT)
+        AND t.cause = 'reset' AND t.type = 'credit'";
 
 const LOAD_ANSWERS: &str = "
     SELECT k.account_id, k.key, k.fingerprint, k.answer
-    FROM json_each($1) want
-    JOIN idempotency_keys k ON k.account_id = CAST(want.value ->> 0 AS BIGINT) AND k.key = want.value ->> 1";
+    FROM json_each($1) want CROSS JOIN idempotency_keys k
+    WHERE k.account_id = CAST(want.value ->> 0 AS BIGINT) AND k.key = want.value ->> 1";
 
 const LOAD_REFERENCES: &str = "
     SELECT g.account_id, g.id, g.source, g.reference
-    FROM json_each($1) want
-    JOIN grants g ON g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
+    FROM json_each($1) want CROSS JOIN grants g
+    WHERE g.source = want.value ->> 0 AND g.reference = want.value ->> 1";
 
 /// What is remembered of a loaded account for its commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -337,4 +339,53 @@ fn answer(row: &Row) -> StoreResult<((AccountId, IdempotencyKey), StoredAnswer)>
 fn reference(row: &Row) -> StoreResult<((Source, String), (AccountId, GrantId))> {
     let source = rows::expected(Source::parse(row.text("source")?), "source")?;
     Ok(((source, row.text("reference")?.to_owned()), (account_id(row)?, GrantId(Seq(row.integer("id")?)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::store::{DatabaseUrl, SqlStore};
+    use sqlx::{Connection, Row as _, SqliteConnection};
+
+    /// What SQLite would note of tables with seven rows each.
+    const NUMBERS_OF_A_YOUNG_FILE: &str = "
+        ANALYZE;
+        DELETE FROM sqlite_stat1;
+        INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('accounts', NULL, '7'), ('holds', 'holds', '7 1 1'),
+            ('transactions', 'transactions', '7 1 1'), ('grants', 'grants', '7 1 1'),
+            ('grants', 'grants_reference', '7 7 1'), ('idempotency_keys', 'idempotency_keys', '7 1 1')";
+
+    async fn plan(file: &mut SqliteConnection, statement: &str) -> Vec<String> {
+        let explain = format!("EXPLAIN QUERY PLAN {statement}");
+        let steps = sqlx::query(&explain).bind("[]").fetch_all(file).await.unwrap();
+        steps.iter().map(|step| step.get("detail")).collect()
+    }
+
+    #[tokio::test]
+    async fn rows_are_looked_up_and_no_table_is_walked_through_whatever_sqlite_has_heard_of_its_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        SqlStore::open(&DatabaseUrl::Sqlite(path.clone())).await.unwrap().close().await;
+        let address = format!("sqlite://{}", path.display());
+        let mut file = SqliteConnection::connect(&address).await.unwrap();
+        let counted = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetch_all(&mut file).await;
+        assert!(counted.unwrap().is_empty(), "numbers were gathered");
+        sqlx::raw_sql(NUMBERS_OF_A_YOUNG_FILE).execute(&mut file).await.unwrap();
+        // They are read when a file is opened.
+        file.close().await.unwrap();
+        let mut file = SqliteConnection::connect(&address).await.unwrap();
+
+        let of_accounts = [LOAD_ACCOUNTS.sqlite, READ_ACCOUNT.sqlite];
+        let by_name = [LOAD_SPENT_GRANTS, LOAD_SETTLED_HOLDS, LOAD_CHARGES, LOAD_RESETS, LOAD_ANSWERS, LOAD_REFERENCES];
+        for statement in of_accounts.into_iter().chain(by_name) {
+            let plan = plan(&mut file, statement).await;
+            let walks = |step: &&String| step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE");
+            assert_eq!(plan.iter().find(walks), None, "{statement}\n{plan:#?}");
+        }
+        for statement in by_name {
+            let plan = plan(&mut file, statement).await;
+            // All rows of an account may be very many.
+            assert_eq!(plan.iter().find(|step| step.ends_with("(account_id=?)")), None, "{statement}\n{plan:#?}");
+        }
+    }
 }

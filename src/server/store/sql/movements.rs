@@ -21,8 +21,8 @@ const LIST_ALL_MOVEMENTS: &str = "
 /// The sources and ends of the grants that such a page names.
 const LIST_NAMED_GRANTS: &str = "
     SELECT g.account_id, g.id, g.source, g.expires_at
-    FROM json_each($1) want
-    JOIN grants g ON g.account_id = CAST(want.value ->> 0 AS BIGINT) AND g.id = CAST(want.value ->> 1 AS BIGINT)";
+    FROM json_each($1) want CROSS JOIN grants g
+    WHERE g.account_id = CAST(want.value ->> 0 AS BIGINT) AND g.id = CAST(want.value ->> 1 AS BIGINT)";
 
 type Named = HashMap<(AccountId, GrantId), (Source, Option<Timestamp>)>;
 
