@@ -14,7 +14,7 @@ is_there() {
     local kind name
     # A build for tests puts its files, of other names, in the place of these.
     while IFS=': ' read -r kind name; do [ -f "target/site/pkg/scrip.$name.$kind.br" ] || return 1; done < "$NAMES"
-    [ -z "$(find src style public Cargo.toml Cargo.lock .cargo -newer "$STAMP" -print -quit)" ]
+    [ -z "$(find src style public Cargo.toml Cargo.lock .cargo scripts/setup.sh -newer "$STAMP" -print -quit)" ]
 }
 
 is_there && exit

@@ -28,6 +28,10 @@ async fn handed_in(transaction: Box<dyn LedgerTransaction>, mut account: Account
     transaction.commit(&Batch { accounts: vec![&account], now: NOW, ..Batch::default() }).await
 }
 
+fn assert_outdated(answer: Result<(), CommitError>) {
+    assert!(matches!(answer, Err(CommitError::Refused(StoreError::Conflict))), "{answer:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_follows_from_one_that_is_still_being_saved() {
     let (test, id) = start().await;
@@ -50,8 +54,7 @@ async fn what_follows_from_a_batch_that_is_not_saved_is_refused() {
     let first = handed_in(first, account).await.unwrap();
     let (second, account) = loaded(&test, id).await;
     drop(first);
-    let refused = handed_in(second, account).await.err();
-    assert!(matches!(refused, Some(CommitError::Refused(StoreError::Conflict))), "{refused:?}");
+    assert_outdated(handed_in(second, account).await.map(drop));
 
     let (first, account) = loaded(&test, id).await;
     assert_eq!(account.total(), Credits::of(9));
@@ -72,10 +75,8 @@ async fn what_another_program_changes_in_between_refuses_both() {
     let first = handed_in(first, account).await.unwrap();
     let (second, account) = loaded(&test, id).await;
     test.beside().await.apply(id, charge(5)).await.unwrap();
-    let refused = first.await;
-    assert!(matches!(refused, Err(CommitError::Refused(StoreError::Conflict))), "{refused:?}");
-    let refused = handed_in(second, account).await.err();
-    assert!(matches!(refused, Some(CommitError::Refused(StoreError::Conflict))), "{refused:?}");
+    assert_outdated(first.await);
+    assert_outdated(handed_in(second, account).await.map(drop));
     assert_eq!(loaded(&test, id).await.1.total(), Credits::of(4));
 }
 

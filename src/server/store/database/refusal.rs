@@ -1,9 +1,10 @@
 //! What an error of either database means for what was asked: whether it did not happen, and whether trying again helps.
 
 use crate::server::store::StoreError;
-use sqlx::error::DatabaseError as _;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::sqlite::SqliteError;
+use std::borrow::Cow;
 
 impl StoreError {
     /// Whether the database broke the transaction off only because of another one: trying again helps.
@@ -47,42 +48,29 @@ impl StoreError {
 
     /// Whether another transaction has taken a name in the meantime: trying again finds it.
     pub fn is_taken(&self) -> bool {
+        self.said().is_some_and(DatabaseError::is_unique_violation)
+    }
+
+    /// What the database itself answered.
+    fn said(&self) -> Option<&dyn DatabaseError> {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            Self::Database(sqlx::Error::Database(error)) => Some(error.as_ref()),
             Self::Database(_)
             | Self::Migration(_)
             | Self::Corrupt(_)
             | Self::NoChainKey
             | Self::NoConnection(_)
-            | Self::Conflict => false,
+            | Self::Conflict => None,
         }
     }
 
     /// The primary code of an error of SQLite: the lowest byte (sqlite.org/rescode.html).
     fn sqlite_code(&self) -> Option<u32> {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                let error = error.try_downcast_ref::<SqliteError>()?;
-                Some(error.code()?.parse::<u32>().ok()? & 0xff)
-            }
-            Self::Database(_)
-            | Self::Migration(_)
-            | Self::Corrupt(_)
-            | Self::NoChainKey
-            | Self::NoConnection(_)
-            | Self::Conflict => None,
-        }
+        let error = self.said()?.try_downcast_ref::<SqliteError>()?;
+        Some(error.code()?.parse::<u32>().ok()? & 0xff)
     }
 
-    fn database_code(&self) -> Option<std::borrow::Cow<'_, str>> {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => error.code(),
-            Self::Database(_)
-            | Self::Migration(_)
-            | Self::Corrupt(_)
-            | Self::NoChainKey
-            | Self::NoConnection(_)
-            | Self::Conflict => None,
-        }
+    fn database_code(&self) -> Option<Cow<'_, str>> {
+        self.said()?.code()
     }
 }

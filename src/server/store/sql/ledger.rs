@@ -78,7 +78,7 @@ struct SqlLedgerTransaction {
     marks: Marks,
     /// Those of them that were not loaded: the database has not yet said that they are still like this.
     remembered: HashSet<AccountId>,
-    /// Until when what is remembered holds.
+    /// As of when that was remembered.
     as_of: AsOf,
     /// In builds for tests: what was remembered, until it is compared with the database.
     to_prove: Vec<Remembered>,

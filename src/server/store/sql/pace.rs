@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// Fewer callers are never divided: what it costs to hand a batch in is then more than what is gained.
 const MIN_DIVIDED: usize = 16;
-/// About so many times as long as without changes a commit takes. The rest is writing them, which dividing does not double.
-const COMMIT_OF_CHANGES: u32 = 2;
+/// So many times as long as one without changes a commit may take: the rest is writing them, and dividing does not write them
+/// twice. An estimate; it is not measured how much of a commit is what.
+const COMMIT_WITH_CHANGES: u32 = 2;
 /// Of a new measurement; the rest is what was known before.
 const SHARE_OF_THE_NEW: f64 = 0.25;
 
@@ -49,8 +50,9 @@ impl Pace {
     pub fn divides(&self, callers: usize) -> bool {
         let state = self.state();
         let (Some(thinking), Some(commit)) = (state.thinking, state.commit) else { return false };
-        let thought_meanwhile = thinking * u32::try_from(callers).unwrap_or(u32::MAX);
-        state.is_ahead && callers >= MIN_DIVIDED && commit < thought_meanwhile * COMMIT_OF_CHANGES
+        let thought_meanwhile = thinking.saturating_mul(u32::try_from(callers).unwrap_or(u32::MAX));
+        let worth_a_commit = thought_meanwhile.saturating_mul(COMMIT_WITH_CHANGES);
+        state.is_ahead && callers >= MIN_DIVIDED && commit < worth_a_commit
     }
 
     /// Each of the functions above leaves it whole.

@@ -1,6 +1,6 @@
-//! Accounts as this program has last saved them, or is saving them now, so that the next batch need not load them. What stands here is only a
-//! guess at what the database holds: it is used where the database says that nobody else has changed it meanwhile
-//! (decision 0020).
+//! Accounts as this program has last saved them, or is saving them now, so that the next batch need not load them. What
+//! stands here is only a guess at what the database holds: it is used where the database says that nobody else has
+//! changed it meanwhile (decision 0020).
 
 use super::load::Mark;
 use crate::domain::AccountId;
@@ -9,8 +9,8 @@ use crate::server::store::database::OthersMark;
 use hashlink::LruCache;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Accounts that are remembered, those that were used last. By its structures one has
-/// some 500 bytes, and 200 more for each grant and hold.
+/// Accounts that are remembered, those that were used last. By its structures one has some 500 bytes, and 200 more for
+/// each grant and hold.
 const CAPACITY: usize = 16_384;
 /// Open grants and pending holds of one that is remembered, none of them with what a caller attached to it: more is worth
 /// less than the room it takes.
