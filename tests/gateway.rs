@@ -9,7 +9,7 @@ use common::upstream::OtherServer;
 use futures_util::StreamExt;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use scrip::server::upstreams::read_gateway_file;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,17 +50,12 @@ impl Gate {
     }
 
     async fn balance(&self) -> (i64, i64) {
-        let balance = Program::with_key(&self.server, Some(&self.key)).get("/api/credits/balance").await;
-        (balance.number("/available"), balance.number("/held"))
+        Program::with_key(&self.server, Some(&self.key)).balance().await
     }
 
     /// Waits until the account stands so: what happens after an answer is settled beside it.
     async fn expect_balance(&self, available: i64) {
-        let end = Instant::now() + PATIENCE;
-        while self.balance().await != (available, 0) {
-            assert!(Instant::now() < end, "it stays at {:?}", self.balance().await);
-            tokio::task::yield_now().await;
-        }
+        Program::with_key(&self.server, Some(&self.key)).expect_balance(available).await;
     }
 
     async fn stop(self) {

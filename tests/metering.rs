@@ -20,7 +20,7 @@ use scrip::server::rest::metering::Metering;
 use scrip::server::start::Core;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,16 +79,11 @@ impl Shop {
     }
 
     async fn balance(&self) -> (i64, i64) {
-        let balance = Program::with_key(&self.server, Some(&self.key)).get("/api/credits/balance").await;
-        (balance.number("/available"), balance.number("/held"))
+        Program::with_key(&self.server, Some(&self.key)).balance().await
     }
 
     async fn expect_balance(&self, available: i64) {
-        let end = Instant::now() + PATIENCE;
-        while self.balance().await != (available, 0) {
-            assert!(Instant::now() < end, "it stays at {:?}", self.balance().await);
-            tokio::task::yield_now().await;
-        }
+        Program::with_key(&self.server, Some(&self.key)).expect_balance(available).await;
     }
 
     async fn close(self) {

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub const PASSWORD: &str = "correct horse battery";
 /// Longer than any limit of the server: what hangs fails its test.
 const PATIENCE: Duration = Duration::from_secs(60);
+const OWN_BALANCE: &str = "/api/credits/balance";
 
 /// A server of its own, on a port of its own, with a database of its own.
 pub struct TestServer {
@@ -250,6 +251,11 @@ impl Answer {
         self.json().pointer(pointer).and_then(Value::as_i64).unwrap_or_else(|| panic!("no {pointer} in {self:?}"))
     }
 
+    /// Of a balance: what is available and what is held.
+    fn balance(&self) -> (i64, i64) {
+        (self.number("/available"), self.number("/held"))
+    }
+
     pub fn word(&self, pointer: &str) -> String {
         let json = self.json();
         json.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {self:?}")).to_owned()
@@ -291,6 +297,16 @@ impl Program {
             assert!(begun.elapsed() < PATIENCE, "{path} stays {answer:?}");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What the caller's account has available and held.
+    pub async fn balance(&self) -> (i64, i64) {
+        self.get(OWN_BALANCE).await.balance()
+    }
+
+    /// Waits until nothing is held and so much is available: what happens after an answer is settled beside it.
+    pub async fn expect_balance(&self, available: i64) {
+        self.get_until_it(OWN_BALANCE, |answer| answer.balance() == (available, 0)).await;
     }
 
     pub async fn post(&self, path: &str, body: &str) -> Answer {
