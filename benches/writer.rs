@@ -7,7 +7,7 @@ mod support;
 
 use scrip::domain::AccountId;
 use scrip::server::store::DatabaseUrl;
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,7 +178,7 @@ async fn settings_of(url: &str) -> String {
     let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
     let mut said = Vec::new();
     for name in ["server_version", "fsync", "synchronous_commit"] {
-        let row = sqlx::query(&format!("SHOW {name}")).fetch_one(&mut connection).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(format!("SHOW {name}"))).fetch_one(&mut connection).await.unwrap();
         said.push(format!("{name}={}", row.get::<String, _>(0)));
     }
     said.join(", ")

@@ -17,6 +17,9 @@ LEPTOS_VERSION=0.3.11
 BINARYEN_VERSION=132.0.0
 SCHEMATHESIS_VERSION=4.32.5
 LOCALSTRIPE_VERSION=1.15.10
+# The minor versions of Rust that the project and cargo-leptos want at least.
+RUST_MINOR=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' Cargo.toml)
+LEPTOS_RUST_MINOR=96
 TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/scrip/tools"
 WAY="${SETUP_WAY:-quick}"
 unset SETUP_WAY
@@ -70,6 +73,10 @@ knows_target() { # the sysroot of a rustc has a standard library for the browser
     compgen -G "$libraries/libstd-*.rlib" >/dev/null
 }
 
+is_at_least() { # minor version, a rustc
+    "$2" --version 2>/dev/null | awk -v least="$1" '{split($2, v, "."); exit !(v[1] > 1 || v[2] >= least)}'
+}
+
 install_debian_rust() {
     if ! { [ -x /usr/bin/rustc ] && [ -d /usr/lib/rustlib/src/rust/library ] && [ -x /usr/bin/cargo-clippy ] && [ -x /usr/bin/rustfmt ]; }; then
         debian_install rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web lld-22
@@ -93,11 +100,16 @@ build_debian_std() {
 }
 
 setup_rust() {
-    if [ "$WAY" = quick ] && has rustc && knows_target rustc; then return; fi
+    if [ "$WAY" = quick ] && is_at_least "$RUST_MINOR" rustc && knows_target rustc; then return; fi
     if [ "$WAY" = quick ] && has rustup; then
+        if ! is_at_least "$RUST_MINOR" rustc; then
+            say "updating Rust with rustup, since 1.$RUST_MINOR is needed (some minutes at most)"
+            timeout 300 rustup update --no-self-update stable >/dev/null 2>&1 || say "rustup reaches nothing"
+        fi
         say "adding the browser's target with rustup (half a minute at most)"
-        timeout 120 rustup target add $RUNTIME_TARGET >/dev/null 2>&1 && knows_target rustc && return
-        say "rustup reaches nothing; taking Debian's Rust instead"
+        timeout 120 rustup target add $RUNTIME_TARGET >/dev/null 2>&1 && knows_target rustc \
+            && is_at_least "$RUST_MINOR" rustc && return
+        say "rustup cannot give what is needed; taking Debian's Rust instead"
     fi
     install_debian_rust
     build_debian_std
@@ -117,7 +129,7 @@ setup_compiler() {
 # --- Tools ------------------------------------------------------------------------------------------
 
 newest_cargo() { # cargo-leptos wants a newer compiler than the project does
-    if [ -z "$DEBIAN_RUST" ] && has cargo && rustc --version | awk '{split($2, v, "."); exit !(v[1] > 1 || v[2] >= 96)}'; then
+    if [ -z "$DEBIAN_RUST" ] && has cargo && is_at_least "$LEPTOS_RUST_MINOR" rustc; then
         echo cargo
     else
         echo "env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc /usr/bin/cargo"

@@ -9,7 +9,7 @@ use scrip::server::ledger::{Submission, Target};
 use scrip::server::presets;
 use scrip::server::store::DatabaseUrl;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 
 /// A connection of somebody who has the database and a SQL shell.
 pub enum Shell {
@@ -32,8 +32,8 @@ impl Shell {
     /// Runs a statement, and tells how many rows it met.
     pub async fn run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
-            Self::Postgres(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
+            Self::Sqlite(connection) => sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected(),
+            Self::Postgres(connection) => sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use super::WebhookRefusal;
 use crate::domain::Timestamp;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// How old a signature may be, and how far in the future, in seconds.

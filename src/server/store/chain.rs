@@ -9,7 +9,7 @@
 use crate::domain::AccountId;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// Bytes of a code.
@@ -81,7 +81,7 @@ impl ChainKey {
     pub fn new(secret: &[u8; Self::BYTES]) -> Self {
         let mut block = [0; BLOCK_BYTES];
         block[..Self::BYTES].copy_from_slice(secret);
-        Self(Mac::new((&block).into()))
+        Self(KeyInit::new((&block).into()))
     }
 
     /// The code of nothing, by which a database knows its key again.

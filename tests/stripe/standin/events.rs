@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::world::text;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::sync::Arc;

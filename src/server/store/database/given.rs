@@ -1,5 +1,6 @@
 //! Changes that come with their rows: one statement takes them all, however many there are. SQLite takes them as
 //! `VALUES`, PostgreSQL as one array for each column, so that neither has to open a list that it was handed as text.
+//! The texts are made of the names of our tables and columns alone (`AssertSqlSafe`); what others say is a parameter.
 
 use super::Value;
 use crate::server::store::{StoreError, StoreResult};

@@ -1,5 +1,6 @@
 //! The migrations, as they stand in `migrations/`, the same numbers for both databases.
 
+use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use std::borrow::Cow;
 
@@ -20,7 +21,7 @@ pub(super) fn postgres() -> Migrator {
 
 fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {
     let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
-        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, Cow::Borrowed(*text), false)
+        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, SqlStr::from_static(text), false)
     };
     Migrator { migrations: files.iter().map(migration).collect(), ..Migrator::DEFAULT }
 }

@@ -5,7 +5,7 @@ use super::value::bound;
 use super::{Given, OthersMark, Prepared, Row, Sql, Value, postgres, sqlite};
 use crate::server::store::{StoreError, StoreResult};
 use sqlx::postgres::PgArguments;
-use sqlx::{Postgres, Row as _};
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
 use std::time::Duration;
 
 /// A transaction; dropped without a commit it leaves nothing behind.
@@ -98,7 +98,7 @@ impl Transaction {
                 for change in changes {
                     let mut text = String::new();
                     change.write_postgres(&mut text, 1, "true");
-                    bind_arrays(sqlx::query(&text), change.into_arrays()?).execute(&mut **inner).await?;
+                    bind_arrays(sqlx::query(AssertSqlSafe(text)), change.into_arrays()?).execute(&mut **inner).await?;
                 }
             }
             // Without a transaction, only what can be compared may be changed.
@@ -124,7 +124,7 @@ impl Transaction {
             arrays.extend(change.into_arrays()?);
         }
         text.push_str(" SELECT all_are, CAST(CAST(pg_current_xact_id() AS xid) AS TEXT)::bigint AS version FROM guard");
-        let query = versions.bind(sqlx::query(&text));
+        let query = versions.bind(sqlx::query(AssertSqlSafe(text)));
         // All of its answer is read: on its own, the statement is on the disk only at its end.
         let row = bind_arrays(query, arrays).fetch_all(inner).await?.pop().ok_or(sqlx::Error::RowNotFound)?;
         Ok(if row.try_get("all_are")? { Some(row.try_get("version")?) } else { None })
@@ -138,7 +138,7 @@ impl Transaction {
             Self::PostgresStatements(inner) => (&mut *inner.connection, ""),
         };
         let text = versions.guard(lock) + " SELECT all_are FROM guard";
-        let query = versions.bind(sqlx::query(&text));
+        let query = versions.bind(sqlx::query(AssertSqlSafe(text)));
         Ok(query.fetch_one(inner).await?.try_get("all_are")?)
     }
 

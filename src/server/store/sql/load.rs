@@ -345,7 +345,7 @@ fn reference(row: &Row) -> StoreResult<((Source, String), (AccountId, GrantId))>
 mod tests {
     use super::*;
     use crate::server::store::{DatabaseUrl, SqlStore};
-    use sqlx::{Connection, Row as _, SqliteConnection};
+    use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
     /// What SQLite would note of tables with seven rows each.
     const NUMBERS_OF_A_YOUNG_FILE: &str = "
@@ -357,7 +357,7 @@ mod tests {
 
     async fn plan(file: &mut SqliteConnection, statement: &str) -> Vec<String> {
         let explain = format!("EXPLAIN QUERY PLAN {statement}");
-        let steps = sqlx::query(&explain).bind("[]").fetch_all(file).await.unwrap();
+        let steps = sqlx::query(AssertSqlSafe(explain)).bind("[]").fetch_all(file).await.unwrap();
         steps.iter().map(|step| step.get("detail")).collect()
     }
 
