@@ -65,7 +65,9 @@ CREATE TABLE grants (
 -- A payment, a month or a sign-up grants once, whoever asks and however often.
 CREATE UNIQUE INDEX grants_reference ON grants (source, reference) WHERE reference IS NOT NULL;
 
-CREATE TRIGGER grants_keep_their_terms BEFORE UPDATE ON grants
+-- Without what it does not guard: saving a batch, which names only that, does not run it.
+CREATE TRIGGER grants_keep_their_terms
+BEFORE UPDATE OF account_id, id, source, reference, amount, expires_at, created_at ON grants
 WHEN new.account_id <> old.account_id OR new.id <> old.id OR new.source <> old.source
     OR new.reference IS NOT old.reference OR new.amount <> old.amount
     OR new.expires_at IS NOT old.expires_at OR new.created_at <> old.created_at
@@ -83,7 +85,8 @@ CREATE TABLE holds (
     -- The number of the change that made it.
     id           INTEGER NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
-    status       TEXT    NOT NULL CHECK (status IN ('pending', 'captured', 'released', 'expired')),
+    status       TEXT    NOT NULL CHECK (status = 'pending' OR status = 'captured' OR status = 'released'
+        OR status = 'expired'),
     captured     INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND amount),
     feature      TEXT,
     units        INTEGER,
@@ -117,13 +120,18 @@ BEGIN SELECT RAISE(ABORT, 'a hold is never replaced'); END;
 CREATE TRIGGER holds_stay BEFORE DELETE ON holds
 BEGIN SELECT RAISE(ABORT, 'a hold is never deleted'); END;
 
--- History. Append-only: see the triggers.
+-- History. Append-only: see the triggers. Rows lie in the order in which they were written, so that those of a batch
+-- share their pages, and only the short entry of the key has a place near others of its account.
 CREATE TABLE transactions (
-    account_id    INTEGER NOT NULL REFERENCES accounts (id),
+    -- transactions_follow looks for the account, which a foreign key would do once more for every row.
+    account_id    INTEGER NOT NULL,
     seq           INTEGER NOT NULL CHECK (seq > 0),
-    type          TEXT    NOT NULL CHECK (type IN ('credit', 'debit', 'refund', 'purchase', 'expiry', 'clawback')),
-    cause         TEXT    NOT NULL CHECK (cause IN
-        ('grant', 'charge', 'capture', 'refund', 'adjust', 'expire', 'clawback', 'repay', 'reset', 'undo')),
+    -- In a CHECK, SQLite makes the list of an IN anew for every row, which takes as long as adding the row.
+    type          TEXT    NOT NULL CHECK (type = 'debit' OR type = 'credit' OR type = 'refund' OR type = 'purchase'
+        OR type = 'expiry' OR type = 'clawback'),
+    cause         TEXT    NOT NULL CHECK (cause = 'charge' OR cause = 'capture' OR cause = 'grant' OR cause = 'refund'
+        OR cause = 'adjust' OR cause = 'expire' OR cause = 'clawback' OR cause = 'repay' OR cause = 'reset'
+        OR cause = 'undo'),
     amount        INTEGER NOT NULL,
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN 0 AND 9007199254740991),
     debt_after    INTEGER NOT NULL CHECK (debt_after BETWEEN 0 AND 9007199254740991),
@@ -144,44 +152,48 @@ CREATE TABLE transactions (
     erased_words  TEXT,
     PRIMARY KEY (account_id, seq),
     -- A clawback or an undone reset of credits that were all spent moves nothing: it only makes the debt.
-    CHECK (CASE WHEN type IN ('credit', 'refund', 'purchase') THEN amount > 0
-        WHEN cause IN ('clawback', 'undo') THEN amount <= 0 ELSE amount < 0 END),
+    CHECK (CASE WHEN type = 'credit' OR type = 'refund' OR type = 'purchase' THEN amount > 0
+        WHEN cause = 'clawback' OR cause = 'undo' THEN amount <= 0 ELSE amount < 0 END),
     FOREIGN KEY (account_id, refund_of) REFERENCES transactions (account_id, seq),
     FOREIGN KEY (account_id, hold_id) REFERENCES holds (account_id, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What was already given back of a charge is asked at every refund.
 CREATE INDEX transactions_refund_of ON transactions (account_id, refund_of, amount) WHERE refund_of IS NOT NULL;
 
+-- A row follows from the one before, or is the first of an account. Its draws are of grants that are there, and add up to
+-- what the row moved. A pair is two whole numbers; the single pair of most rows is compared as a text, without opening the
+-- list. Nor does a row take the place of another one: SQLite's own number of a row is -1 here, unless a statement gives
+-- one. All in one trigger, since each trigger is a program of its own for every row.
 CREATE TRIGGER transactions_follow BEFORE INSERT ON transactions
-WHEN coalesce((SELECT new.balance_after - new.amount <> balance_after OR new.seq <= seq
-    FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1), new.balance_after <> new.amount)
-BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before'); END;
-
--- Draws are of grants that are there, and add up to what the row moved. A pair is two whole numbers. The single pair of
--- most rows is compared as a text, without opening the list.
-CREATE TRIGGER transactions_draws_add_up BEFORE INSERT ON transactions
-WHEN CASE
-    WHEN new.amount <> 0 AND new.draws = '[[' || CAST(substr(new.draws, 3) AS INTEGER) || ',' || new.amount || ']]'
-        AND EXISTS (SELECT 1 FROM grants
-            WHERE account_id = new.account_id AND id = CAST(substr(new.draws, 3) AS INTEGER)) THEN 0
-    WHEN NOT json_valid(new.draws) THEN 1
-    ELSE (
-        SELECT count(*) = count(g.id) AND coalesce(sum(part.value ->> 1), 0) = new.amount
-            AND coalesce(min(typeof(part.value ->> 1) = 'integer' AND part.value ->> 1 <> 0
-                AND json_array_length(part.value) = 2), 1)
-        FROM json_each(new.draws) part
-        LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = part.value ->> 0) IS NOT 1
-    END
-BEGIN SELECT RAISE(ABORT, 'the draws of a row of history add up to its amount'); END;
+WHEN coalesce(
+    (SELECT new.balance_after - new.amount <> balance_after OR new.seq <= seq
+        FROM transactions WHERE account_id = new.account_id ORDER BY seq DESC LIMIT 1),
+    new.balance_after <> new.amount OR NOT EXISTS (SELECT 1 FROM accounts WHERE id = new.account_id))
+    OR EXISTS (SELECT 1 FROM transactions WHERE rowid = new.rowid AND new.rowid <> -1)
+    OR CASE
+        WHEN new.amount <> 0 AND EXISTS (SELECT 1 FROM grants
+            WHERE account_id = new.account_id AND id = CAST(substr(new.draws, 3) AS INTEGER)
+                AND new.draws = '[[' || id || ',' || new.amount || ']]') THEN 0
+        WHEN NOT json_valid(new.draws) THEN 1
+        ELSE (
+            SELECT count(*) = count(g.id) AND coalesce(sum(part.value ->> 1), 0) = new.amount
+                AND coalesce(min(typeof(part.value ->> 1) = 'integer' AND part.value ->> 1 <> 0
+                    AND json_array_length(part.value) = 2), 1)
+            FROM json_each(new.draws) part
+            LEFT JOIN grants g ON g.account_id = new.account_id AND g.id = part.value ->> 0) IS NOT 1
+        END
+BEGIN SELECT RAISE(ABORT, 'a row of history follows from the row before, and its draws add up to its amount'); END;
 
 -- Only the words of a person may be erased, once, and what stood for them in the chain stays.
 CREATE TRIGGER transactions_never_change BEFORE UPDATE ON transactions
 WHEN old.erased_words IS NOT NULL OR new.erased_words IS NULL OR new.description <> '' OR new.metadata IS NOT NULL
-    OR (new.account_id, new.seq, new.type, new.cause, new.amount, new.balance_after, new.debt_after, new.feature,
-        new.units, new.rate_version, new.actor, new.hold_id, new.refund_of, new.created_at, new.draws, new.code)
-    IS NOT (old.account_id, old.seq, old.type, old.cause, old.amount, old.balance_after, old.debt_after, old.feature,
-        old.units, old.rate_version, old.actor, old.hold_id, old.refund_of, old.created_at, old.draws, old.code)
+    OR (new.rowid, new.account_id, new.seq, new.type, new.cause, new.amount, new.balance_after, new.debt_after,
+        new.feature, new.units, new.rate_version, new.actor, new.hold_id, new.refund_of, new.created_at, new.draws,
+        new.code)
+    IS NOT (old.rowid, old.account_id, old.seq, old.type, old.cause, old.amount, old.balance_after, old.debt_after,
+        old.feature, old.units, old.rate_version, old.actor, old.hold_id, old.refund_of, old.created_at, old.draws,
+        old.code)
 BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 
 CREATE TRIGGER transactions_stay BEFORE DELETE ON transactions

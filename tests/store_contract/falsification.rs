@@ -79,7 +79,7 @@ macro_rules! with_draws {
 }
 
 /// What both databases have to refuse, each by a rule of its own.
-const FALSIFICATIONS: [&str; 61] = [
+const FALSIFICATIONS: [&str; 62] = [
     "UPDATE accounts SET balance = -1",
     "UPDATE accounts SET held = balance + 1",
     "UPDATE accounts SET debt = -1",
@@ -116,6 +116,9 @@ const FALSIFICATIONS: [&str; 61] = [
             draws, code)
      SELECT id, last_seq + 1, 'refund', 'refund', 5, balance + 5, 0, 'of nothing', 'x', 99, 0, '[[1,5]]', ''
      FROM accounts WHERE balance > 0",
+    "INSERT INTO transactions
+        (account_id, seq, type, cause, amount, balance_after, debt_after, description, actor, created_at, draws, code)
+     SELECT max(id) + 1, 1, 'clawback', 'clawback', 0, 0, 5, 'of nobody', 'x', 0, '[]', '' FROM accounts",
     with_draws!("'[[1,499]]'"),
     with_draws!("'[[1,500],[1,1]]'"),
     with_draws!("'[[99,500]]'"),
@@ -157,11 +160,17 @@ const FALSIFICATIONS: [&str; 61] = [
 ];
 
 /// SQLite's way around an UPDATE and a DELETE.
-const SQLITE_FALSIFICATIONS: [&str; 11] = [
+const SQLITE_FALSIFICATIONS: [&str; 13] = [
     "INSERT OR REPLACE INTO accounts SELECT * FROM accounts",
     "INSERT OR REPLACE INTO grants SELECT * FROM grants",
     "INSERT OR REPLACE INTO holds SELECT * FROM holds",
     "INSERT OR REPLACE INTO transactions SELECT * FROM transactions",
+    "INSERT OR REPLACE INTO transactions (rowid, account_id, seq, type, cause, amount, balance_after, debt_after,
+        description, actor, created_at, draws, code)
+     SELECT (SELECT min(rowid) FROM transactions), id, last_seq + 1, 'credit', 'grant', 500, balance + 500, 0,
+        'in the place of another', 'x', 0, '[[1,500]]', ''
+     FROM accounts WHERE balance > 0",
+    "UPDATE OR REPLACE transactions SET rowid = rowid - 1, description = '', metadata = NULL, erased_words = 'x'",
     "INSERT OR REPLACE INTO chain_keys SELECT * FROM chain_keys",
     "INSERT OR REPLACE INTO chain_starts SELECT * FROM chain_starts",
     "INSERT OR REPLACE INTO idempotency_keys SELECT * FROM idempotency_keys",

@@ -1,5 +1,6 @@
 //! Changes that come with their rows: one statement takes them all, however many there are. SQLite takes them as
-//! `VALUES`, PostgreSQL as one array for each column, so that neither has to open a list that it was handed as text.
+//! `VALUES`, PostgreSQL as one array for each column, so that neither has to open a list that it was handed as text. A
+//! single row SQLite takes in the plain form of its statement, for which it makes no list of its own.
 //! The texts are made of the names of our tables and columns alone (`AssertSqlSafe`); what others say is a parameter.
 
 use super::Value;
@@ -9,7 +10,8 @@ use std::iter::repeat_with;
 
 /// A statement of SQLite takes 32,766 parameters (sqlite.org/limits.html), which so many rows stay below with 31 columns.
 const MAX_ROWS: usize = 1_024;
-/// Above this size all statements of a text have the same one: a text is prepared for each combination of sizes.
+/// Above this size all statements of a text have the same one, or a single row: a text is prepared for each combination of
+/// sizes.
 const MAX_MIXED_ROWS: usize = 64;
 
 /// Adds the statements of all changes for SQLite, and the values; gives the number of statements.
@@ -85,6 +87,11 @@ impl Given {
     /// statements.
     fn write_sqlite(mut self, least: usize, text: &mut String, values: &mut Vec<Value<'static>>) -> usize {
         let (width, mut statements) = (self.columns.len(), 0);
+        if self.row_count() == 1 {
+            self.write_single(text);
+            values.extend(self.into_single());
+            return 1;
+        }
         while !self.is_empty() {
             let rest = self.values.split_off(self.values.len().min(MAX_ROWS * width));
             let these = std::mem::replace(&mut self.values, rest);
@@ -100,6 +107,33 @@ impl Given {
             statements += 1;
         }
         statements
+    }
+
+    /// Adds the statement for the only row, with a `?` for each value.
+    fn write_single(&self, text: &mut String) {
+        // Writing into a text never fails.
+        let _ = match self.deed {
+            Deed::Insert | Deed::Upsert(_) => {
+                let places = vec!["?"; self.columns.len()].join(",");
+                let (table, columns) = (self.table, self.columns.join(", "));
+                write!(text, "INSERT INTO {table} ({columns}) VALUES ({places}){};", self.on_conflict())
+            }
+            Deed::Update(keys) => {
+                let (keys, others) = self.columns.split_at(keys);
+                let given = |names: &[&str], between| {
+                    names.iter().map(|name| format!("{name} = ?")).collect::<Vec<_>>().join(between)
+                };
+                write!(text, "UPDATE {} SET {} WHERE {};", self.table, given(others, ", "), given(keys, " AND "))
+            }
+        };
+    }
+
+    /// Its values, in the order in which that statement takes them: an UPDATE has the keys at its end.
+    fn into_single(mut self) -> Vec<Value<'static>> {
+        if let Deed::Update(keys) = self.deed {
+            self.values.rotate_left(keys);
+        }
+        self.values
     }
 
     /// Adds the statement for PostgreSQL without its end; its arrays are the parameters from that one on. It does
@@ -134,16 +168,26 @@ impl Given {
         Ok(arrays)
     }
 
-    fn write_deed(&self, text: &mut String, source: &str, condition: &str) {
-        let (table, columns) = (self.table, self.columns.join(", "));
-        let insert = format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} WHERE {condition}");
-        // Writing into a text never fails.
-        let _ = match self.deed {
-            Deed::Insert => text.write_str(&insert),
+    /// The end of an INSERT: nothing, unless the row may take the place of another one.
+    fn on_conflict(&self) -> String {
+        match self.deed {
             Deed::Upsert(key) => {
                 let others: Vec<_> = self.columns.iter().copied().filter(|name| *name != key).collect();
-                write!(text, "{insert} ON CONFLICT ({key}) DO UPDATE SET {}", assignments(&others, "excluded"))
+                format!(" ON CONFLICT ({key}) DO UPDATE SET {}", assignments(&others, "excluded"))
             }
+            Deed::Insert | Deed::Update(_) => String::new(),
+        }
+    }
+
+    fn write_deed(&self, text: &mut String, source: &str, condition: &str) {
+        let (table, columns) = (self.table, self.columns.join(", "));
+        // Writing into a text never fails.
+        let _ = match self.deed {
+            Deed::Insert | Deed::Upsert(_) => write!(
+                text,
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} WHERE {condition}{}",
+                self.on_conflict()
+            ),
             Deed::Update(keys) => {
                 let is_same = |name: &&str| format!("{table}.{name} = given.{name}");
                 let same_keys = self.columns[..keys].iter().map(is_same).collect::<Vec<_>>().join(" AND ");
@@ -206,6 +250,21 @@ mod tests {
         assert_eq!(sqlite(NOTES.by(rows(4))).1, 8);
         assert_eq!(sqlite(NOTES.by(rows(65))).1, 2 * 128);
         assert_eq!(sqlite(NOTES.by(rows(0))), (String::new(), 0));
+    }
+
+    #[test]
+    fn a_single_row_is_put_down_plainly() {
+        static PAIRS: Change<3> = Change { table: "pairs", deed: Deed::Update(2), columns: ["a", "b", "words"] };
+        let (mut text, mut values) = (String::new(), Vec::new());
+        let pair = PAIRS.by([[1_i64.into(), 2_i64.into(), "word".into()]]);
+        let changes = [NOTES.by(rows(1)), LATEST.by(rows(1)), pair, NOTES.by(rows(100))];
+        let statements = write_all_sqlite(changes, &mut text, &mut values);
+        let expected = "INSERT INTO notes (id, words) VALUES (?,?);\
+                        INSERT INTO notes (id, words) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET words = excluded.words;\
+                        UPDATE pairs SET words = ? WHERE a = ? AND b = ?;WITH given ";
+        assert!(text.starts_with(expected), "{text}");
+        assert_eq!((statements, values.len()), (4, 2 + 2 + 3 + 2 * 128));
+        assert!(matches!(&values[4..7], [Value::Text(_), Value::Integer(Some(1)), Value::Integer(Some(2))]));
     }
 
     #[test]
