@@ -147,10 +147,12 @@ async fn measure(url: &DatabaseUrl, folder: &Path, ceiling: SocketAddr, extent: 
     }
     println!("\nAt a steady {STEADY_PER_SECOND} requests a second:\n");
     print_head(&["call", "accounts", "answered", "ms, p50 / p99"]);
-    for (name, requests) in [("charge", &charges), ("balance", &balances)] {
+    for (name, address, requests) in
+        [("nothing", ceiling, &balances), ("charge", server, &charges), ("balance", server, &balances)]
+    {
         let (requests, time) = (requests.clone(), extent.steady);
         let done =
-            tokio::task::spawn_blocking(move || steady(server, &requests, STEADY_PER_SECOND, time)).await.unwrap();
+            tokio::task::spawn_blocking(move || steady(address, &requests, STEADY_PER_SECOND, time)).await.unwrap();
         let answered = count(done.per_second() * time.as_secs_f64());
         print_row(&[name.to_owned(), count(extent.accounts as f64), answered, waits(&done)]);
     }

@@ -5,7 +5,6 @@ use super::{Numbers, Rate, WARM_UP};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
@@ -13,7 +12,7 @@ use tokio::task::JoinSet;
 /// Room for an answer; one that is larger fails the benchmark.
 const ANSWER_BYTES: usize = 16 * 1_024;
 /// Connections for steady load: more than are ever busy at the same time.
-const STEADY_CONNECTIONS: usize = 32;
+const STEADY_CONNECTIONS: u32 = 32;
 
 /// One request as it goes over the wire.
 pub fn request(method: &str, path: &str, key: &str, body: &str) -> Vec<u8> {
@@ -61,41 +60,37 @@ pub fn busy(server: SocketAddr, requests: Arc<[Vec<u8>]>, connections: usize, ti
     })
 }
 
-/// Sends so many requests a second, each at its time, whether those before are answered or not. The time is kept by a
-/// thread that does nothing else: the runtime's timers are a millisecond apart. Waits count from the moment at which a
-/// request was due, so that a late one is not forgiven.
+/// Sends so many requests a second, each at its time, whether those before are answered or not. Every connection has a thread
+/// that keeps its times, since the runtime's timers are a millisecond apart. A wait counts from the moment at which the
+/// request was due where the one before it on the connection was answered after that, so that a late one is not forgiven;
+/// else from the moment at which the thread woke.
 pub fn steady(server: SocketAddr, requests: &Arc<[Vec<u8>]>, per_second: u32, time: Duration) -> Rate {
-    let (idle_sender, idle) = mpsc::channel();
-    let (waits_sender, waits) = mpsc::channel();
-    let mut callers = Vec::new();
-    for number in 0..STEADY_CONNECTIONS {
-        let (due_sender, due) = mpsc::channel::<Instant>();
-        let (requests, idle, waits) = (requests.clone(), idle_sender.clone(), waits_sender.clone());
-        let mut stream = TcpStream::connect(server).unwrap();
-        stream.set_nodelay(true).unwrap();
-        std::thread::spawn(move || {
-            let (mut numbers, mut answer) = (Numbers(number as u64), [0; ANSWER_BYTES]);
-            for due in due {
-                ask(&mut stream, &requests[(numbers.next() % requests.len() as u64) as usize], &mut answer);
-                let _ = waits.send((due, due.elapsed()));
-                let _ = idle.send(number);
-            }
-        });
-        idle_sender.send(number).unwrap();
-        callers.push(due_sender);
-    }
-    drop(waits_sender);
-    let begin = Instant::now() + WARM_UP;
     let pause = Duration::from_secs(1) / per_second;
-    let mut due = Instant::now();
-    while due < begin + time {
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        callers[idle.recv().unwrap()].send(due).unwrap();
-        due += pause;
-    }
-    drop(callers);
-    let counted = waits.into_iter().filter(|(due, _)| *due >= begin).map(|(_, wait)| wait);
-    Rate { time, waits: counted.collect() }
+    let begin = Instant::now() + WARM_UP;
+    let end = begin + time;
+    let callers: Vec<_> = (0..STEADY_CONNECTIONS)
+        .map(|number| {
+            let (requests, first) = (requests.clone(), Instant::now() + pause * number);
+            let mut stream = TcpStream::connect(server).unwrap();
+            stream.set_nodelay(true).unwrap();
+            std::thread::spawn(move || {
+                let (mut numbers, mut answer) = (Numbers(number.into()), [0; ANSWER_BYTES]);
+                let (mut due, mut waits) = (first, Vec::new());
+                while due < end {
+                    let pause_before = due.saturating_duration_since(Instant::now());
+                    std::thread::sleep(pause_before);
+                    let since = if pause_before.is_zero() { due } else { Instant::now() };
+                    ask(&mut stream, &requests[(numbers.next() % requests.len() as u64) as usize], &mut answer);
+                    if due >= begin {
+                        waits.push(since.elapsed());
+                    }
+                    due += pause * STEADY_CONNECTIONS;
+                }
+                waits
+            })
+        })
+        .collect();
+    Rate { time, waits: callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect() }
 }
 
 fn ask(stream: &mut TcpStream, request: &[u8], answer: &mut [u8]) {

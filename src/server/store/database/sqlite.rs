@@ -32,9 +32,11 @@ const CHECKPOINT_PAGES: &str = "16384";
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE; PRAGMA data_version";
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// The same in front of changes. It fails where the number is another one: the absolute value of the lowest number is more
-/// than a number holds (sqlite.org/lang_corefunc.html#abs).
+/// than a number holds (sqlite.org/lang_corefunc.html#abs). Where it is the same there is no row, for which somebody would
+/// be woken.
 const BEGIN_UNCHANGED: &str = "BEGIN IMMEDIATE;
-    SELECT CASE WHEN (SELECT data_version FROM pragma_data_version) = ? THEN 0 ELSE abs(-9223372036854775807 - 1) END;";
+    SELECT 1 WHERE CASE WHEN (SELECT data_version FROM pragma_data_version) = ? THEN 0
+        ELSE abs(-9223372036854775807 - 1) END;";
 /// How many statements that is.
 const BEGIN_UNCHANGED_STATEMENTS: usize = 2;
 const HAS_CHANGED: &str = "integer overflow";
