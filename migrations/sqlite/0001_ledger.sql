@@ -65,7 +65,7 @@ CREATE TABLE grants (
 -- A payment, a month or a sign-up grants once, whoever asks and however often.
 CREATE UNIQUE INDEX grants_reference ON grants (source, reference) WHERE reference IS NOT NULL;
 
--- Without what it does not guard: saving a batch, which names only that, does not run it.
+-- Only for the columns that it guards: a batch, which saves the others, does not run it.
 CREATE TRIGGER grants_keep_their_terms
 BEFORE UPDATE OF account_id, id, source, reference, amount, expires_at, created_at ON grants
 WHEN new.account_id <> old.account_id OR new.id <> old.id OR new.source <> old.source

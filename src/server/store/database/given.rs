@@ -98,7 +98,7 @@ impl Given {
             let places = size_for(these.len() / width).max(least);
             values.extend(these.into_iter().chain(repeat_with(|| Value::Integer(None))).take(places * width));
 
-            let row = format!("({})", vec!["?"; width].join(","));
+            let row = places_of(width);
             let rows = vec![row.as_str(); places].join(",");
             // Writing into a text never fails.
             let _ = write!(text, "WITH given ({}) AS (VALUES {rows}) ", self.columns.join(", "));
@@ -114,16 +114,14 @@ impl Given {
         // Writing into a text never fails.
         let _ = match self.deed {
             Deed::Insert | Deed::Upsert(_) => {
-                let places = vec!["?"; self.columns.len()].join(",");
-                let (table, columns) = (self.table, self.columns.join(", "));
-                write!(text, "INSERT INTO {table} ({columns}) VALUES ({places}){};", self.on_conflict())
+                write!(text, "{};", self.insert(&format!("VALUES {}", places_of(self.columns.len()))))
             }
             Deed::Update(keys) => {
                 let (keys, others) = self.columns.split_at(keys);
-                let given = |names: &[&str], between| {
+                let equal = |names: &[&str], between| {
                     names.iter().map(|name| format!("{name} = ?")).collect::<Vec<_>>().join(between)
                 };
-                write!(text, "UPDATE {} SET {} WHERE {};", self.table, given(others, ", "), given(keys, " AND "))
+                write!(text, "UPDATE {} SET {} WHERE {};", self.table, equal(others, ", "), equal(keys, " AND "))
             }
         };
     }
@@ -168,26 +166,26 @@ impl Given {
         Ok(arrays)
     }
 
-    /// The end of an INSERT: nothing, unless the row may take the place of another one.
-    fn on_conflict(&self) -> String {
+    /// The statement that adds these rows, or lets each take the place of another one.
+    fn insert(&self, rows: &str) -> String {
+        let insert = format!("INSERT INTO {} ({}) {rows}", self.table, self.columns.join(", "));
         match self.deed {
             Deed::Upsert(key) => {
                 let others: Vec<_> = self.columns.iter().copied().filter(|name| *name != key).collect();
-                format!(" ON CONFLICT ({key}) DO UPDATE SET {}", assignments(&others, "excluded"))
+                format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {}", assignments(&others, "excluded"))
             }
-            Deed::Insert | Deed::Update(_) => String::new(),
+            Deed::Insert | Deed::Update(_) => insert,
         }
     }
 
     fn write_deed(&self, text: &mut String, source: &str, condition: &str) {
-        let (table, columns) = (self.table, self.columns.join(", "));
+        let table = self.table;
         // Writing into a text never fails.
         let _ = match self.deed {
-            Deed::Insert | Deed::Upsert(_) => write!(
-                text,
-                "INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} WHERE {condition}{}",
-                self.on_conflict()
-            ),
+            Deed::Insert | Deed::Upsert(_) => {
+                let columns = self.columns.join(", ");
+                text.write_str(&self.insert(&format!("SELECT {columns} FROM {source} WHERE {condition}")))
+            }
             Deed::Update(keys) => {
                 let is_same = |name: &&str| format!("{table}.{name} = given.{name}");
                 let same_keys = self.columns[..keys].iter().map(is_same).collect::<Vec<_>>().join(" AND ");
@@ -196,6 +194,11 @@ impl Given {
             }
         };
     }
+}
+
+/// The places of a row of so many values.
+fn places_of(width: usize) -> String {
+    format!("({})", vec!["?"; width].join(","))
 }
 
 /// What columns become.
