@@ -4,7 +4,7 @@
 mod common;
 
 use common::server::{PASSWORD, Program, TestServer, Visitor};
-use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use scrip::domain::Credits;
@@ -468,6 +468,21 @@ async fn answers_to_many_at_once_do_not_mix() {
         });
     }
     tasks.join_all().await;
+    server.stop().await;
+}
+
+/// Two threads that work on one page meet in values that the other one is computing: now and then the page breaks off or
+/// never comes. What is whole before it is sent was rendered by one task, with all that belongs to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_comes_each_time_and_whole() {
+    let server = TestServer::start().await;
+    let ann = Visitor::signed_up(&server, "ann@example.com").await;
+    for path in ["/dashboard", "/plans", "/studio", "/history", "/settings/keys"].repeat(40) {
+        let answer = ann.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert!(answer.headers().contains_key(CONTENT_LENGTH), "{path}: {:?}", answer.headers());
+        assert!(answer.text().await.unwrap().contains("</html>"), "{path} breaks off");
+    }
     server.stop().await;
 }
 

@@ -9,6 +9,7 @@ pub mod hydration;
 pub mod isolation;
 mod leave;
 pub mod one_look;
+pub mod page_tasks;
 pub mod patience;
 pub mod router;
 pub mod serve;

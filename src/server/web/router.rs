@@ -3,7 +3,7 @@
 use super::document::shell;
 use super::patience::{self, PAGE_TIME_LIMIT};
 use super::studio_form::MAX_STUDIO_FORM_BYTES;
-use super::{body_size, cross_site, fn_status, headers, hydration, isolation, leave, studio_form};
+use super::{body_size, cross_site, fn_status, headers, hydration, isolation, leave, page_tasks, studio_form};
 use crate::app::App;
 use crate::server::config::Config;
 use crate::server::identity::sessions::Sessions;
@@ -18,7 +18,8 @@ use axum::{Extension, Router};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use std::sync::LazyLock;
 use std::time::Duration;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +36,13 @@ pub const MAX_FORM_BYTES: usize = 64 * 1024;
 pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Answers below this many bytes are not worth compressing.
 const MIN_COMPRESSED_BYTES: u16 = 1_024;
+
+/// The addresses of the pages. Listed once, before anything is served: as long as it takes, a page of any server of this
+/// process would wait for ever for what it loads (`SuppressResourceLoad` of leptos_server).
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| {
+    page_tasks::keep_tasks_with_requests();
+    generate_route_list(App)
+});
 
 /// How the site was built and where its files are.
 pub fn site_options(config: &Config) -> LeptosOptions {
@@ -68,12 +76,13 @@ pub fn build(
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_br().precompressed_gzip();
     let is_https = config.is_https();
     let routes = Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), provide.clone(), page)
+        .leptos_routes_with_context(&options, PAGES.clone(), provide.clone(), page)
         .fallback(file_and_error_handler_with_context(provide, shell))
         .layer(
             ServiceBuilder::new()
-                .layer(from_fn(|request, next| patience::begin_pages_anew(PAGE_TIME_LIMIT, request, next)))
-                .layer(from_fn(isolation::isolate)),
+                .layer(from_fn(|request, next| patience::give_up_late_pages(PAGE_TIME_LIMIT, request, next)))
+                .layer(from_fn(isolation::isolate))
+                .layer(from_fn(page_tasks::answer_on_one_task)),
         )
         .nest("/api", rest::router(services.clone(), gateway))
         .merge(Router::new().route("/media/{name}", get(rest::read_media)).with_state(services.clone()))
