@@ -5,6 +5,8 @@ import { alive, expect, expectBalance, make, signIn, signUp, test } from "./peop
 test.describe("@script", () => {
   for (const colorScheme of ["light", "dark"] as const) {
     test(`every page can be read, ${colorScheme}`, async ({ page, browser }) => {
+      // Every page once, in two widths: over a minute on two cores.
+      test.slow();
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const email = await signUp(page);
       await make(page, "chat-message", "Hello");

@@ -29,8 +29,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// disk.
 const SAVING_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Transactions that write at the same time on PostgreSQL.
-const POSTGRES_WRITERS: usize = 4;
+/// Transactions that write at the same time on PostgreSQL. More of them make more and smaller batches, and each statement
+/// costs the server something of its own: with four, 64 callers got a fifth to a third less (docs/benchmarks.md, two cores).
+const POSTGRES_WRITERS: usize = 2;
 
 /// How much a snapshot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
