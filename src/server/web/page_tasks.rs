@@ -1,7 +1,7 @@
 //! Keeps what belongs to one request on one task. While a page is rendered, the framework hands parts of the work to
-//! tasks of their own, which walk over the same page: on several threads they meet in values that another one
-//! is just computing, and go on without anybody where the reader has left. Here they are worked on in turn with
-//! the request that they belong to, never beside it, and end with it.
+//! tasks of their own, which walk over the same page. On several threads, one of them finds a value missing while another
+//! one computes it; and where the reader has left, they go on with what was cleaned up. Here they are worked on in turn
+//! with the request that they belong to, never beside it, and end with it (decision 0025).
 
 use any_spawner::{CustomExecutor, Executor, PinnedFuture, PinnedLocalFuture};
 use axum::body::Body;
@@ -12,7 +12,7 @@ use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::iter::once;
@@ -20,8 +20,11 @@ use std::mem::take;
 use std::sync::LazyLock;
 use std::task::Poll;
 
+/// The longest answer that is collected, in bytes: many times the largest page.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
 tokio::task_local! {
-    /// What the request that is being worked on has begun, and nobody has looked at yet.
+    /// Tasks that the request which is being worked on has begun, not yet polled.
     static BEGUN: RefCell<Vec<PinnedFuture<()>>>;
 }
 
@@ -44,24 +47,24 @@ impl CustomExecutor for RequestExecutor {
     fn poll_local(&self) {}
 }
 
-static IS_SET: LazyLock<bool> = LazyLock::new(|| Executor::init_custom_executor(RequestExecutor).is_ok());
+static EXECUTOR_IS_OURS: LazyLock<bool> = LazyLock::new(|| Executor::init_custom_executor(RequestExecutor).is_ok());
 
 /// Makes the framework begin its tasks here; a second call changes nothing.
 ///
 /// # Panics
 /// Where the framework has been used before, and begins them elsewhere.
 pub fn keep_tasks_with_requests() {
-    assert!(*IS_SET, "the framework begins its tasks elsewhere");
+    assert!(*EXECUTOR_IS_OURS, "the framework begins its tasks elsewhere");
 }
 
 /// Answers when the whole answer is there: what comes after its first part is work of the request as well.
 pub async fn answer_on_one_task(request: Request, next: Next) -> Response {
     run_with_tasks(async {
         let (parts, body) = next.run(request).await.into_parts();
-        match body.collect().await {
+        match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
             Ok(whole) => Response::from_parts(parts, Body::from(whole.to_bytes())),
             Err(error) => {
-                tracing::error!(%error, "an answer broke off");
+                tracing::error!(%error, "an answer broke off or is too long");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
@@ -80,6 +83,7 @@ async fn run_with_tasks<T>(main: impl Future<Output = T>) -> T {
                 running.extend(take_begun().into_iter().map(|task| Either::Right(task.map(|()| None))));
                 match running.poll_next_unpin(context) {
                     Poll::Ready(Some(Some(answer))) => return Poll::Ready(answer),
+                    // A task has ended.
                     Poll::Ready(_) => {}
                     Poll::Pending if BEGUN.with(|begun| begun.borrow().is_empty()) => return Poll::Pending,
                     Poll::Pending => {}
@@ -98,46 +102,84 @@ fn take_begun() -> Vec<PinnedFuture<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use leptos::task::spawn;
+    use std::future::pending;
     use std::time::Duration;
     use tokio::sync::oneshot;
+    use tokio::task::try_id;
+    use tokio::time::timeout;
+    use tower::ServiceExt;
+
+    /// Begins a task by the framework that waits for ever, and gives what ends with it.
+    async fn begin_endless() -> oneshot::Receiver<()> {
+        let (kept, is_dropped) = oneshot::channel();
+        let (polled, is_polled) = oneshot::channel();
+        spawn(async move {
+            polled.send(()).unwrap();
+            pending::<()>().await;
+            drop(kept);
+        });
+        is_polled.await.unwrap();
+        is_dropped
+    }
+
+    async fn assert_dropped(task: oneshot::Receiver<()>) {
+        assert!(timeout(Duration::from_secs(10), task).await.expect("the task goes on").is_err());
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_task_is_never_worked_on_beside_its_request() {
-        run_with_tasks(async {
-            let (begun, is_begun) = mpsc::channel();
-            let (ended, has_ended) = oneshot::channel();
-            Executor::spawn(async move {
-                begun.send(()).unwrap();
-                Executor::spawn(async move { ended.send(()).unwrap() });
-            });
-            // The other thread has nothing else to do meanwhile.
-            let beside = is_begun.recv_timeout(Duration::from_millis(100));
-            assert_eq!(beside, Err(mpsc::RecvTimeoutError::Timeout));
-            has_ended.await.unwrap();
-            assert_eq!(is_begun.try_recv(), Ok(()));
-        })
-        .await;
+    async fn what_the_framework_begins_runs_on_the_task_of_its_request() {
+        keep_tasks_with_requests();
+        let page = async || {
+            let (inner, inner_id) = oneshot::channel();
+            spawn(async { spawn(async { inner.send(try_id()).unwrap() }) });
+            let is_same = inner_id.await.unwrap() == try_id();
+            if is_same { StatusCode::OK } else { StatusCode::IM_A_TEAPOT }
+        };
+        let app = Router::new().route("/", get(page)).layer(from_fn(answer_on_one_task));
+        // On a task, which has an id.
+        let answer = tokio::spawn(app.oneshot(Request::new(Body::empty()))).await.unwrap();
+        assert_eq!(answer.unwrap().status(), StatusCode::OK);
     }
 
     #[tokio::test]
-    async fn tasks_end_with_their_request() {
-        let (kept, is_dropped) = oneshot::channel::<()>();
-        run_with_tasks(async {
-            Executor::spawn(async move {
-                std::future::pending::<()>().await;
-                drop(kept);
-            });
-        })
-        .await;
-        assert!(is_dropped.await.is_err());
+    async fn tasks_end_with_the_answer() {
+        keep_tasks_with_requests();
+        assert_dropped(run_with_tasks(begin_endless()).await).await;
+    }
+
+    #[tokio::test]
+    async fn tasks_end_when_nobody_waits_for_the_answer_any_more() {
+        keep_tasks_with_requests();
+        let (begun, has_begun) = oneshot::channel();
+        let request = tokio::spawn(run_with_tasks(async {
+            begun.send(begin_endless().await).unwrap();
+            pending::<()>().await;
+        }));
+        let task = has_begun.await.unwrap();
+        request.abort();
+        assert_dropped(task).await;
     }
 
     #[tokio::test]
     async fn outside_of_requests_the_runtime_has_the_tasks() {
         keep_tasks_with_requests();
         let (ended, has_ended) = oneshot::channel();
-        Executor::spawn(async move { ended.send(()).unwrap() });
+        spawn(async move { ended.send(()).unwrap() });
         has_ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_an_error() {
+        let endless = async || {
+            let parts = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![0_u8; 64 * 1024]));
+            Body::from_stream(parts)
+        };
+        let app = Router::new().route("/", get(endless)).layer(from_fn(answer_on_one_task));
+        let answer = app.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -7,12 +7,12 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
 use std::time::Duration;
 
-/// How long a page may take. The database is waited for half as long, so it is named where it is the cause.
+/// How long a page may take. A single wait for the database is half as long, so where that fails it is mostly named first.
 pub const PAGE_TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// Gives up a page that takes longer than `limit`. What is not a GET is not cut off: it changes something.
+/// Gives up a page that takes longer than `limit`. What may change something is not cut off.
 pub async fn give_up_late_pages(limit: Duration, request: Request, next: Next) -> Response {
-    if request.method() != Method::GET {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let path = request.uri().path().to_owned();
@@ -47,7 +47,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_late_page_is_given_up() {
-        assert_eq!(status_of_a_late_one(Method::GET).await, StatusCode::SERVICE_UNAVAILABLE);
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(status_of_a_late_one(method).await, StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 
     #[tokio::test]
