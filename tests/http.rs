@@ -472,7 +472,7 @@ async fn answers_to_many_at_once_do_not_mix() {
 }
 
 /// Two threads that work on one page find values missing that the other one is computing: now and then the page breaks off
-/// or never comes, one in some hundred. Its length shows that it was collected on its task before it was sent (decision 0025).
+/// or never comes, one in some four hundred. Its length shows that it was collected on its task before it was sent (decision 0025).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_comes_each_time_and_whole() {
     let server = TestServer::start().await;

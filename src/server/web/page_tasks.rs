@@ -112,6 +112,7 @@ mod tests {
     use tokio::task::try_id;
     use tokio::time::timeout;
     use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
 
     /// Begins a task by the framework that waits for ever, and gives what ends with it.
     async fn begin_endless() -> oneshot::Receiver<()> {
@@ -162,6 +163,18 @@ mod tests {
         let task = has_begun.await.unwrap();
         request.abort();
         assert_dropped(task).await;
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_an_error_and_no_page_that_never_comes() {
+        let page = async || {
+            spawn(async { panic!("a defect of the page") });
+            pending::<()>().await;
+        };
+        let app = Router::new().route("/", get(page)).layer(from_fn(answer_on_one_task)).layer(CatchPanicLayer::new());
+        let answer = timeout(Duration::from_secs(10), app.oneshot(Request::new(Body::empty()))).await;
+        let answer = answer.expect("it never comes").unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 
     #[tokio::test]

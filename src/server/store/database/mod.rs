@@ -30,7 +30,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const SAVING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Transactions that write at the same time on PostgreSQL. More of them make more and smaller batches, and each statement
-/// costs the server something of its own: with four, 64 callers got a fifth to a third less (docs/benchmarks.md, two cores).
+/// costs the server something of its own: with four, 64 callers on many accounts got a fifth to a quarter less (docs/benchmarks.md).
 const POSTGRES_WRITERS: usize = 2;
 
 /// How much a snapshot is for.
